@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['SR', 'VOICES', 'CALL_TYPES', 'LOOP', 'HZ', 'EVENT', 'DT', 'DF', 'BOX', 'ORDER', 'Voice', 'Singer', 'singer', 'far',
-           'sing', 'rms', 'loop', 'slow', 'wind', 'rain', 'insects', 'stranger', 'background', 'band_power', 'mix',
-           'present', 'starts', 'calls', 'make_recording', 'box', 'tp_boxes', 'fp_boxes', 'subset', 'recording_id',
-           'make_forest']
+           'sing', 'loop', 'slow', 'wind', 'rain', 'insects', 'stranger', 'background', 'band_power', 'mix', 'present',
+           'starts', 'calls', 'make_recording', 'box', 'tp_boxes', 'fp_boxes', 'subset', 'recording_id', 'make_forest']
 
 # %% ../nbs/forest.ipynb #dc908b1b
 import os
@@ -109,7 +108,7 @@ def singer(row, rng): # A row of `CALL_TYPES`; random generator
     return Singer(v, row.f_min, row.f_max, row.seconds, rng.normal(0, .05)/v.harmonics, rng.uniform(.72, .95),
                   rng.integers(v.notes[0], v.notes[1]+1), rng.uniform(.4, .8), rng.uniform())
 
-# %% ../nbs/forest.ipynb #42100f22
+# %% ../nbs/forest.ipynb #99b0e436
 @lru_cache
 def _basis(k): # (17, k) weights that make a smooth curve of `k` pitches
     return CubicSpline(np.linspace(0, 1, k), np.eye(k), bc_type="natural")(np.linspace(0, 1, 17))
@@ -127,7 +126,7 @@ def _note(s, f, seconds, rng): # A `Singer`, a pitch curve in Hz, a duration; re
     f = np.interp(u, np.linspace(0, 1, len(f)), f)
     phase = f*(2*np.pi/SR)
     if v.rough: phase += rng.standard_normal(m)*np.sqrt(2*np.pi*v.rough/SR)
-    phase, u = (np.cumsum(phase) % (2*np.pi)).astype(np.float32), u.astype(np.float32)
+    phase, u = np.cumsum(phase).astype(np.float32), u.astype(np.float32)
     x = sum(np.float32(s.tilt**h)*np.sin((h+1)*phase)*(f*(h+1) < s.f_max) for h in range(v.harmonics))
     amp = np.sin(np.float32(np.pi)*u**np.float32(v.attack))*np.interp(u, np.linspace(0, 1, 6), rng.uniform(.6, 1.2, 6))
     if v.buzz: amp *= .5 - .45*np.cos(np.float32(2*np.pi*v.buzz*seconds)*u)
@@ -158,12 +157,12 @@ def sing(s, rng): # A `Singer`; random generator
     x[-480:] *= np.linspace(1, 0, 480, dtype=np.float32)
     return x/np.abs(x).max()
 
-# %% ../nbs/forest.ipynb #e7e906bf
+# %% ../nbs/forest.ipynb #0d703267
 LOOP = 2**19 # Samples of a loop of noise, 10.9 s
 HZ = rfftfreq(LOOP, 1/SR).astype(np.float32)
 
-def rms(x): return np.sqrt(np.dot(x, x)/len(x)) + 1e-12 # Samples; root mean square
-def _level(x, db): return x*np.float32(10**(db/20)/rms(x)) # Samples; decibels over an rms of 1
+def _rms(x): return np.sqrt(np.dot(x, x)/len(x)) + 1e-12 # Samples
+def _level(x, db): return x*np.float32(10**(db/20)/_rms(x)) # Samples; decibels over an rms of 1
 def _low(f): return 1/np.sqrt(1 + (HZ/np.float32(f))**2) # Amplitude of a gentle low-pass at `f` Hz
 def _band(f, width): return np.exp(-.5*((HZ - np.float32(f))/np.float32(width))**2) # Amplitude of a band around `f` Hz
 
@@ -218,9 +217,12 @@ def background(n, rng): # Samples; random generator
     for _ in range(rng.integers(0, 4)): x += _level(insects(noise, n, rng), rng.uniform(-16, 0))
     return x
 
-# %% ../nbs/forest.ipynb #0500b567
+# %% ../nbs/forest.ipynb #5ac770f2
 def band_power(x, f_min, f_max): # Samples; Hz; Hz
-    "Power of `x` between `f_min` and `f_max`, a sum over samples."
+    "Power of `x` between `f_min` and `f_max`, a sum over samples; its ends are faded, or the wind would leak into every band."
+    x = x.copy(); k = min(480, len(x)//4)
+    fade = np.linspace(0, 1, k, dtype=np.float32)
+    x[:k] *= fade; x[-k:] *= fade[::-1]
     n = next_fast_len(len(x), real=True)
     a, b = (int(f*n/SR) for f in (f_min, f_max))
     p = rfft(x, n)[a:b+1]
@@ -296,7 +298,7 @@ def tp_boxes(events, types, anchor, seconds, rng): # Calls; call types; species;
             boxes.append(box(rows[o.species_id, o.songtype_id], (o.t_min + o.t_max)/2, seconds, rng))
     return boxes
 
-# %% ../nbs/forest.ipynb #6070b535
+# %% ../nbs/forest.ipynb #c619351c
 def fp_boxes(wav, events, types, n, rng): # Samples; calls in it; call types; how many; random generator
     "False positives: `n` boxes, loud in the band of a species that does not call there."
     hop, seconds, boxes = 2048, len(wav)/SR, []
@@ -304,7 +306,7 @@ def fp_boxes(wav, events, types, n, rng): # Samples; calls in it; call types; ho
     for i in rng.permutation(len(types)):
         if len(boxes) == n: break
         row = types.iloc[i]
-        bx = [box(row, t, seconds, rng) for t in rng.uniform(0, seconds, 24)]
+        bx = [box(row, t, seconds, rng) for t in rng.uniform(0, seconds, 16)]
         e = events[events.species_id == row.species_id]
         bx = [b for b in bx if not ((e.t_min < b[4]) & (e.t_max > b[2])).any()]
         energy = p[:, int(row.f_min*hop/SR):int(row.f_max*hop/SR)+1].sum(1)
