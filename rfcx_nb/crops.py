@@ -150,7 +150,7 @@ def add_folds(
         for k, (_, i) in enumerate(split): fold[i] = k
     return boxes.assign(fold=fold)
 
-# %% ../nbs/01_crops.ipynb #ae904f7c
+# %% ../nbs/01_crops.ipynb #1c103db5
 class CropDataset:
     "(waveform, target) around each of `boxes`: (n,) float32 and (n_species,) float32."
     def __init__(self,
@@ -173,13 +173,15 @@ class CropDataset:
 
     def __len__(self): return len(self.boxes)
 
+    def file(self, i): return self.store/f"{self.boxes.recording_id[i]}.npy"
+
+    def start(self, i): # First sample of the window around box `i`
+        b, total = self.boxes.iloc[i], np.load(self.file(i), mmap_mode="r").shape[0]
+        return crop_start(b.t_min, b.t_max, self.n, total, self.sample_rate, np.random if self.train and not self.centre else None)
+
     def __getitem__(self, i):
-        b, sr = self.boxes.iloc[i], self.sample_rate
-        file = self.store/f"{b.recording_id}.npy"
-        total = np.load(file, mmap_mode="r").shape[0]
-        rng = np.random if self.train and not self.centre else None
-        s = crop_start(b.t_min, b.t_max, self.n, total, sr, rng)
-        x = read_crop(file, s, self.n)
+        b, sr, s = self.boxes.iloc[i], self.sample_rate, self.start(i)
+        x = read_crop(self.file(i), s, self.n)
         y = targets(*self.known[b.recording_id], s/sr, (s + self.n)/sr, self.n_species)
         y[b.species_id] = max(np.nan_to_num(y[b.species_id]), float(b.is_tp)) # its own box counts, however the window cuts it
         if self.train and self.augment: x = self.augment(samples=x, sample_rate=sr)

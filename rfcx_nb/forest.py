@@ -39,7 +39,7 @@ class Voice:
     loose:float=.03           # Standard deviation of pitch from note to note
     often:bool=False          # Calls all the time, and several individuals do
 
-# %% ../nbs/forest.ipynb #f8cdb43d
+# %% ../nbs/forest.ipynb #5f731aab
 VOICES = {
     "clicks":           Voice((6, 10), ((.65, .5, .4),), .22, .7, attack=.35, rough=90),
     "ticks":            Voice((4, 7), ((.85, .6, .2),), .4, swell=4, attack=.5),
@@ -62,7 +62,7 @@ VOICES = {
     "squeal":           Voice((2, 3), ((.08, .33, .3, .15),), .85, harmonics=3, buzz=24, rough=10, loose=.03),
     "sweep":            Voice((1, 1), ((.06, .15, .4, .94),), .95, attack=1.3),
     "cackle":           Voice((5, 8), ((.14, .22, .13),), .5, .8, drift=-.06, harmonics=4, rough=20, attack=.5, loose=.01),
-    "repeats":          Voice((14, 19), ((.2, .6),)*3 + ((.85, .5),)*3 + ((.4, .8, .35),)*3 + ((.1, .12, .4),)*2, .72, loose=.02),
+    "repeats":          Voice((14, 19), ((.2, .6),)*3 + ((.85, .5),)*3 + ((.4, .8, .35),)*3 + ((.1, .12, .4),)*2, loose=.02),
     "buzz":             Voice((1, 1), ((.4, .55, .55, .48),), .97, buzz=48, rough=30, attack=.5),
     "thin trill":       Voice((13, 20), ((.75, .5, .25),), .65, swell=-5, attack=.8),
     "racing trill":     Voice((26, 36), ((.2, .35, .6),), .6, .3, drift=.25, swell=8, attack=.8),
@@ -86,7 +86,7 @@ CALL_TYPES = pd.DataFrame([
     (23, 1, "bird", "racing trill", 7235, 11283, 6.08, .072), (23, 4, "bird", "paired trill", 6460, 11628, 7.92, .072)],
     columns="species_id songtype_id animal kind f_min f_max seconds prevalence".split())
 
-# %% ../nbs/forest.ipynb #430ebe37
+# %% ../nbs/forest.ipynb #74784841
 @dataclass(frozen=True)
 class Singer:
     "One individual of a call type."
@@ -103,8 +103,8 @@ class Singer:
 def singer(row, rng): # A row of `CALL_TYPES`; random generator
     "An individual of the call type `row`."
     v = VOICES[row.kind]
-    v = replace(v, buzz=v.buzz*rng.uniform(.8, 1.25), attack=v.attack*rng.uniform(.8, 1.25), accel=v.accel*rng.uniform(.85, 1.15),
-                fill=min(.97, v.fill*rng.uniform(.85, 1.15)))
+    v = replace(v, buzz=v.buzz*rng.uniform(.8, 1.25), attack=v.attack*rng.uniform(.8, 1.25),
+                accel=v.accel*rng.uniform(.85, 1.15), fill=min(.97, v.fill*rng.uniform(.85, 1.15)))
     return Singer(v, row.f_min, row.f_max, row.seconds, rng.normal(0, .05)/v.harmonics, rng.uniform(.72, .95),
                   rng.integers(v.notes[0], v.notes[1]+1), rng.uniform(.4, .8), rng.uniform())
 
@@ -177,7 +177,7 @@ def slow(n, rate, depth, rng): # Samples; changes a second; spread of the logari
     ramp = np.linspace(0, 1, step, endpoint=False, dtype=np.float32)
     return (a[:-1, None] + np.diff(a)[:, None]*ramp).ravel()[:n]
 
-# %% ../nbs/forest.ipynb #e130d1ec
+# %% ../nbs/forest.ipynb #5f90e8cf
 def wind(noise, n, rng): # Spectrum of a loop of white noise; samples; random generator
     "Low-frequency noise in gusts."
     return loop(noise, _low(rng.uniform(60, 300)), n, rng)*slow(n, rng.uniform(.3, 1.5), .6, rng)
@@ -187,7 +187,8 @@ def rain(noise, n, rng): # Spectrum of a loop of white noise; samples; random ge
     drops, k = np.zeros(LOOP, np.float32), int(rng.uniform(50, 600))
     drops[rng.integers(0, LOOP, k)] = rng.lognormal(0, .8, k)
     hiss = loop(noise, _low(rng.uniform(3000, 9000)) - .8*_low(500), n, rng)*slow(n, .5, .3, rng)
-    return _level(hiss, 0) + _level(loop(rfft(drops), _band(rng.uniform(1500, 3500), rng.uniform(900, 2500)), n, rng), rng.uniform(-9, 0))
+    drops = loop(rfft(drops), _band(rng.uniform(1500, 3500), rng.uniform(900, 2500)), n, rng)
+    return _level(hiss, 0) + _level(drops, rng.uniform(-9, 0))
 
 def insects(noise, n, rng): # Spectrum of a loop of white noise; samples; random generator
     "A chorus in one narrow band: cicadas buzz without a pause, crickets chirp in groups of pulses."
@@ -258,11 +259,16 @@ def calls(row, bg, rng, least=1): # A call type; background; random generator; f
         x, snr = sing(s, rng)[:n], np.clip(14 - 16*s.distance + rng.normal(0, 1.5), -3, 15)
         yield int(t*SR), mix(bg, x, int(t*SR), row.f_min, row.f_max, snr), snr
 
-# %% ../nbs/forest.ipynb #1acf9481
+# %% ../nbs/forest.ipynb #5579fc46
 EVENT = "species_id songtype_id t_min f_min t_max f_max snr_db".split() # What is known of a call
 
-def make_recording(types, seconds, rng, anchor=None): # Call types, like `CALL_TYPES`; s; random generator; a species that is there in any case
-    "One recording: its samples, and a table of all calls in it."
+def make_recording(
+    types,       # Call types, like `CALL_TYPES`
+    seconds,     # Length, 5 or more
+    rng,         # Random generator
+    anchor=None  # A species that is there in any case
+): # Samples in [-1, 1]; a table of all calls in them
+    "One recording: a background, strangers, and the calls of the species that are there."
     n, rows = int(seconds*SR), []
     bg = background(n, rng)
     for _ in range(rng.integers(0, max(2, int(seconds/6)))):
@@ -275,7 +281,8 @@ def make_recording(types, seconds, rng, anchor=None): # Call types, like `CALL_T
         for a, x, snr in calls(row, bg, rng, 2 if k == anchor else 1):
             wav[a:a+len(x)] += x
             rows.append((k, row.songtype_id, a/SR, row.f_min, (a + len(x))/SR, row.f_max, snr))
-    return _level(wav, rng.uniform(-42, -30)).clip(-1, 1), pd.DataFrame(rows, columns=EVENT).round(4) # recorders differ by 12 dB
+    wav = _level(wav, rng.uniform(-42, -30)).clip(-1, 1) # recorders differ by 12 dB
+    return wav, pd.DataFrame(rows, columns=EVENT).round(4)
 
 # %% ../nbs/forest.ipynb #823239cf
 DT, DF = 256/SR, 93.75 # The grid of the boxes, in s and Hz
@@ -327,15 +334,16 @@ def recording_id(seed, split, i): # Random seed; 0 is train and 1 is test; numbe
     "Nine hex digits, different for every recording of a forest."
     return f"{((2*i + split)*0x9e3779b97 + seed*0x85ebca6b3 + 0x2545f4914) % 16**9:09x}"
 
-# %% ../nbs/forest.ipynb #2fac0e45
-def _make(i, path, split, types, seconds, seed): # One recording on disk; returns its id and its true positives, false positives, calls
+# %% ../nbs/forest.ipynb #d3c7aa98
+def _make(i, path, split, types, seconds, seed): # One recording on disk; returns its id, true and false positives, calls
     rng, test, rid = np.random.default_rng([seed, split, i]), split == 1, recording_id(seed, split, i)
     anchor = None if test or i % 4 == 3 else (i - i//4) % (types.species_id.max() + 1) # every fourth has false positives only
     wav, events = make_recording(types, seconds, rng, anchor)
     with whole(path/("train", "test")[split]/f"{rid}.flac") as p: sf.write(p, wav, SR, subtype="PCM_16")
     if test: return rid, [], [], events
     n = 4 if anchor is None else int(rng.integers(0, 4))
-    return rid, [] if anchor is None else tp_boxes(events, types, anchor, seconds, rng), fp_boxes(wav, events, types, n, rng), events
+    tp = [] if anchor is None else tp_boxes(events, types, anchor, seconds, rng)
+    return rid, tp, fp_boxes(wav, events, types, n, rng), events
 
 def _each(f, n, n_workers, desc): # `f` of 0 to `n`-1, in order, by `n_workers` processes
     n_workers = min(os.cpu_count() if n_workers is None else n_workers, n)
@@ -343,20 +351,21 @@ def _each(f, n, n_workers, desc): # `f` of 0 to `n`-1, in order, by `n_workers` 
     ctx = get_context("fork" if "fork" in get_all_start_methods() else None)
     with ProcessPoolExecutor(n_workers, mp_context=ctx) as ex: return list(progress(ex.map(f, range(n)), n, desc))
 
-# %% ../nbs/forest.ipynb #71c634a9
+# %% ../nbs/forest.ipynb #71b0f44d
 def _table(made, k, cols): # What `_make` returned, which of it, columns; returns one table for all recordings
     dfs = [pd.DataFrame(m[k], columns=cols).assign(recording_id=m[0]) for m in made if len(m[k])]
     return (pd.concat(dfs) if dfs else pd.DataFrame(columns=["recording_id", *cols]))[["recording_id", *cols]]
 
 def _check(path, n_train, n_test, seconds, n_species, seed): # The arguments of `make_forest`
-    if n_train < 1 or n_test < 1: raise InputError(f"n_train is {n_train} and n_test {n_test}: give at least 1 recording to each")
+    if min(n_train, n_test) < 1:
+        raise InputError(f"n_train is {n_train} and n_test {n_test}: give at least 1 recording to each")
     if not seconds >= 5: raise InputError(f"seconds is {seconds}: a recording must last at least 5 s")
     if not 2 <= n_species <= 24: raise InputError(f"n_species is {n_species}: the forest has 2 to 24 species")
     if seed < 0: raise InputError(f"seed is {seed}: give 0 or more")
     if not (path/"forest.json").exists() and any((path/o).exists() for o in ("train", "test", "train_tp.csv")):
         raise InputError(f"{path} holds recordings that are no forest: give an empty or a new folder")
 
-# %% ../nbs/forest.ipynb #971e7826
+# %% ../nbs/forest.ipynb #768d0211
 def make_forest(
     path,            # Folder to write; a forest that is there already is replaced
     n_train:int=96,  # Training recordings; a quarter of them have false positives only
@@ -372,7 +381,8 @@ def make_forest(
     save_json(dict(n_train=n_train, n_test=n_test, seconds=seconds, n_species=n_species, seed=seed), path/"forest.json")
     types = subset(n_species)
     kw = dict(path=path, types=types, seconds=seconds, seed=seed)
-    train, test = (_each(partial(_make, split=i, **kw), n, n_workers, f"{s} recordings") for i, (s, n) in enumerate((("train", n_train), ("test", n_test))))
+    train = _each(partial(_make, split=0, **kw), n_train, n_workers, "train recordings")
+    test = _each(partial(_make, split=1, **kw), n_test, n_workers, "test recordings")
     for s, made in (("train", train), ("test", test)): # recordings of a forest that was here before
         for f in set((path/s).glob("*.flac")) - {path/s/f"{m[0]}.flac" for m in made}: f.unlink()
     for name, df in _tables(types, train, test).items():
