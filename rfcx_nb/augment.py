@@ -6,7 +6,8 @@
 __all__ = ['ENGINES', 'show_mel', 'filterbank', 'mel_engine', 'fastest_engine', 'normalise', 'LogMel', 'audio_augment',
            'SpecMask', 'mix_targets', 'UnionMixUp']
 
-# %% ../nbs/02_augment.ipynb #843a19fe
+# %% ../nbs/02_augment.ipynb #2c638828
+from .core import InputError, SoundConfig
 import math
 from functools import lru_cache
 from time import perf_counter
@@ -16,7 +17,6 @@ from fastai.callback.mixup import MixUp
 from fastai.data.core import ItemTransform
 from matplotlib import pyplot as plt
 from nnAudio.features import MelSpectrogram
-from .core import InputError, SoundConfig
 
 # %% ../nbs/02_augment.ipynb #ce4eb0c7
 def show_mel(

@@ -84,13 +84,13 @@ def machine():
     return (f"{os.cpu_count()} cores of {cpu_name()}{' with bf16' if has_bf16() else ''}, {gb:.0f} GB, {platform.system()}; "
             f"Python {platform.python_version()}, " + ", ".join(f"{k} {importlib.metadata.version(k)}" for k in packages))
 
-# %% ../nbs/bench.ipynb #ea782196
+# %% ../nbs/bench.ipynb #088d5070
 _PEAK = """
-import re as _re, resource as _r, sys as _sys
+import os as _os, re as _re, resource as _r, sys as _sys
 def _peak():
     k = max(_r.getrusage(w).ru_maxrss for w in (_r.RUSAGE_SELF, _r.RUSAGE_CHILDREN))/(1024 if _sys.platform == "darwin" else 1)
     if _sys.platform != "linux": return k
-    return max(int(_re.search("VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]), _r.getrusage(_r.RUSAGE_CHILDREN).ru_maxrss)
+    return max(int(_re.search("VmHWM:\\s*(\\d+)", open(f"/proc/{_os.getpid()}/status").read())[1]), _r.getrusage(_r.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 def peak_mb(*steps): # Lines of Python each
@@ -148,10 +148,10 @@ def mapped_crop(f, start, n): # As above
     "The stored samples as they are."
     return np.array(np.load(f, mmap_mode="r")[start:start+n])
 
-# %% ../nbs/bench.ipynb #51a8c75a
+# %% ../nbs/bench.ipynb #f24c7ece
 class Crops:
     "`n` crops from the boxes of `forest`, augmented by `aug`; their chances repeat after `every`."
-    def __init__(self, forest, aug=None, n=256, every=32, frames=1024):
+    def __init__(self, forest, aug=None, n=128, every=32, frames=1024):
         boxes = read_boxes(forest)
         preprocess(forest, "train", forest/"waves")
         self.n, self.every = n, every
@@ -181,19 +181,19 @@ def bench_crop(forest, rounds=5, n=200, frames=1024): # Folder of recordings; ro
     one = timings(dict(ours=lambda: [ds[i] for i in range(ds.every)]), 1)["ours"][0]/ds.every
     return row | dict(of_augment=row["ours_s"]/n/one)
 
-# %% ../nbs/bench.ipynb #7407a1bf
+# %% ../nbs/bench.ipynb #d21a0306
 def loader(ds, bs=32): # Items; batch size
     "`ds` through fastai's loader, with a worker a core, as `get_dls` makes it."
     return DataLoader(ds, bs=min(bs, len(ds)), num_workers=os.cpu_count(), device="cpu")
 
-def bench_augment(forest, rounds=5, n=256, frames=1024): # Folder of recordings; rounds; crops; their width in frames
+def bench_augment(forest, rounds=5, n=128, frames=1024): # Folder of recordings; rounds; crops; their width in frames
     "Augmented waveforms."
     old, dl = Crops(forest, recipe_augment(), n, frames=frames), loader(Crops(forest, audio_augment(32_000), n, frames=frames))
     times = timings(dict(baseline=lambda: [old[i] for i in range(n)], ours=lambda: sum(len(x) for x, _ in dl)), rounds, warm=False)
     times["floor"] = [t/os.cpu_count() for t in times["baseline"]]
     return as_row("augment", f"{n} crops of {window_samples(frames)/32_000:.1f} s, clipped and pitch-shifted", times)
 
-# %% ../nbs/bench.ipynb #b1c96407
+# %% ../nbs/bench.ipynb #68c2edaf
 def original_mel(sound=SoundConfig()): # Settings
     "The log-mel as the original makes it: nnAudio, on whatever device."
     net = MelSpectrogram(sr=sound.sample_rate, n_fft=sound.n_fft, hop_length=sound.hop_length, n_mels=sound.n_mels,
@@ -203,7 +203,7 @@ def original_mel(sound=SoundConfig()): # Settings
 def plain_mel(sound=SoundConfig()): # Settings
     "The least that makes a log-mel."
     fb, hann = filterbank(sound), torch.hann_window(sound.n_fft)
-    def mel(wav):
+    def mel(wav): # (batch, n_samples)
         z = torch.stft(wav, sound.n_fft, sound.hop_length, window=hann, return_complex=True)
         return torch.log(fb @ (z.real**2 + z.imag**2) + 1e-6)
     return mel
@@ -298,8 +298,8 @@ def mel_and_pass(net, cfg, wavs): # A network; its settings; waveforms in memory
     "Spectrogram and one pass of the backbone for each of `wavs`."
     for x in wavs: net.features(normalise(LogMel(cfg).mel(x[None]), cfg.tile_width))
 
-# %% ../nbs/bench.ipynb #778b1da3
-def bench_predict_end_to_end(forest, rounds=5, arch="densenet121", n=4): # Folder of recordings; rounds; network; how many recordings
+# %% ../nbs/bench.ipynb #9171a2a1
+def bench_predict_end_to_end(forest, rounds=5, arch="densenet121", n=3): # Folder of recordings; rounds; network; how many recordings
     "From FLAC to the scores of recordings."
     (old, new), cfg, tmp = two_nets(arch), some_run(arch), forest/"tmp"
     files = sorted((forest/"test").glob("*.flac"))[:n]
@@ -309,7 +309,7 @@ def bench_predict_end_to_end(forest, rounds=5, arch="densenet121", n=4): # Folde
     seconds = sum(len(x) for x in wavs)/32_000
     return row | dict(sound_per_s=dict(baseline=seconds/row["baseline_s"], ours=seconds/row["ours_s"]))
 
-# %% ../nbs/bench.ipynb #5025b188
+# %% ../nbs/bench.ipynb #0039cc34
 def predict_many(cfg, net, files, n): # Settings; a network; audio files; how many recordings to make of them
     "Clip scores of `n` recordings, by way of `score_folder`."
     with tempfile.TemporaryDirectory() as d:
@@ -322,14 +322,21 @@ def growth_memory(arch, files, ns): # Network; audio files; how many recordings,
     res = peak_mb(head, *(f"predict_many(some_run({arch!r}), net, files, {n})" for n in ns))
     return {f"{n} recordings": k for n, k in zip(ns, res[1:])}
 
-def bench_growth(forest, rounds=5, arch="resnet18", n=40, seconds=10): # Folder; rounds; network; the tenth part; length of a recording
+def bench_growth(
+    forest,          # Folder that gets recordings
+    rounds=5,        # As everywhere
+    arch="resnet18", # Network
+    n=24,            # How many recordings are the tenth part
+    seconds=10,      # Length of a recording
+    memory=True):    # Measure it too?
     "`n` recordings, and ten times as many."
     files = sorted((make_forest(forest/"short", 1, 8, seconds, n_workers=0)/"test").glob("*.flac"))
     cfg, net = some_run(arch), two_nets(arch)[1]
     times = timings(dict(part=lambda: predict_many(cfg, net, files, n), ours=lambda: predict_many(cfg, net, files, 10*n)), rounds, warm=False)
     times["floor"] = [10*t for t in times.pop("part")]
     row = as_row("growth", f"{arch}, {10*n} recordings of {seconds} s against 10 x the time of {n}", times)
-    return row | dict(ratio=row["of_floor"], peak_mb=growth_memory(arch, files, (n, 10*n)))
+    row["ratio"] = row["of_floor"]
+    return row | dict(peak_mb=growth_memory(arch, files, (n, 10*n))) if memory else row
 
 # %% ../nbs/bench.ipynb #c64cff4d
 def _time(s, lohi): # A median and its range, in s
@@ -350,7 +357,7 @@ def table(rows): # Rows of stages
     lines += [f"Sound a second, end to end: {r['sound_per_s']['baseline']:.0f} s and {r['sound_per_s']['ours']:.0f} s." for r in rows if "sound_per_s" in r]
     return "\n".join(lines + [f"Measured on {m}." for m in dict.fromkeys(r.get("machine") for r in rows) if m])
 
-# %% ../nbs/bench.ipynb #6d761c28
+# %% ../nbs/bench.ipynb #92b4f260
 STAGES = dict(preprocess=bench_preprocess, crop=bench_crop, augment=bench_augment, mel1=bench_mel1, mel32=bench_mel32, train_step=bench_train_step,
               predict_minute=bench_predict_minute, predict_end_to_end=bench_predict_end_to_end, growth=bench_growth)
 
@@ -373,8 +380,8 @@ def rfcx_bench(
     threads, here, start, rows = torch.get_num_threads(), machine(), perf_counter(), []
     print(here, flush=True)
     with tempfile.TemporaryDirectory() as d:
-        forest = make_forest(Path(d)/"forest", n_train=24, n_test=4)
-        print(f"24 + 4 forest minutes made in {perf_counter() - start:.0f} s", flush=True)
+        forest = make_forest(Path(d)/"forest", n_train=24, n_test=3)
+        print(f"24 + 3 forest minutes made in {perf_counter() - start:.0f} s", flush=True)
         torch.set_num_threads(os.cpu_count())
         for k in names:
             t = perf_counter()

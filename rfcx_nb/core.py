@@ -6,14 +6,17 @@
 __all__ = ['InputError', 'on_path', 'SoundConfig', 'whole', 'save_json', 'load_json', 'from_dict', 'progress', 'parser', 'parse',
            'run_command', 'command']
 
-# %% ../nbs/core.ipynb #cd9fee20
-import argparse, inspect, json, os, re, sys
+# %% ../nbs/core.ipynb #81a2938f
+import argparse, inspect, json, os, re, sys, warnings
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
 from fastcore.docments import docments
 from tqdm import tqdm
+
+# %% ../nbs/core.ipynb #4b109315
+warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
 
 # %% ../nbs/core.ipynb #da60c8a1
 class InputError(ValueError):

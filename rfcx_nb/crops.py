@@ -6,8 +6,7 @@
 __all__ = ['BOX', 'read_table', 'complain', 'read_boxes', 'read_species', 'species_names', 'show_boxes', 'n_frames',
            'window_samples', 'mel_rows', 'crop_start', 'read_crop', 'targets', 'add_folds', 'CropDataset']
 
-# %% ../nbs/01_crops.ipynb #506cf4eb
-import warnings
+# %% ../nbs/01_crops.ipynb #3818e24a
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from sklearn.model_selection import StratifiedGroupKFold
@@ -134,7 +133,7 @@ def targets(
     y[species_id[inside & is_tp]] = 1
     return y
 
-# %% ../nbs/01_crops.ipynb #9d29b9e9
+# %% ../nbs/01_crops.ipynb #cc3279f7
 def add_folds(
     boxes,     # Box table
     n_folds=5, # How many parts
@@ -143,11 +142,9 @@ def add_folds(
     n = boxes.recording_id.nunique()
     if not 2 <= n_folds <= n: raise InputError(f"{n_folds} folds of {n} recordings are not possible: ask for 2 to {n}")
     cls = boxes.species_id*2 + boxes.is_tp
-    fold = np.zeros(len(boxes), int)
-    with warnings.catch_warnings(): # a species with fewer boxes than folds is as even as it can be
-        warnings.simplefilter("ignore")
-        split = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(boxes, cls, boxes.recording_id)
-        for k, (_, i) in enumerate(split): fold[i] = k
+    cls = cls.where(cls.map(cls.value_counts()) >= n_folds, -1) # what is too rare for a share in each fold counts as one kind
+    fold, split = np.zeros(len(boxes), int), StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    for k, (_, i) in enumerate(split.split(boxes, cls, boxes.recording_id)): fold[i] = k
     return boxes.assign(fold=fold)
 
 # %% ../nbs/01_crops.ipynb #1c103db5

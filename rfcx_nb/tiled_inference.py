@@ -8,7 +8,8 @@ __all__ = ['STRIDE', 'tile_starts', 'score_tiles', 'load_run', 'score_pass', 'ha
            'read_submission', 'rfcx_ensemble', 'species_map', 'show_map', 'score_folder', 'rfcx_predict', 'stamps',
            'wanted']
 
-# %% ../nbs/05_tiled_inference.ipynb #0c785a4b
+# %% ../nbs/05_tiled_inference.ipynb #9c8d2da5
+from .core import InputError, command, load_json, on_path, progress, save_json, whole
 import os, shutil
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +18,6 @@ from fastai.torch_core import default_device
 from scipy.special import expit, logit, softmax
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from .augment import LogMel, normalise, show_mel
-from .core import InputError, command, load_json, on_path, progress, save_json, whole
 from .model import create_model, load_weights, place, score_windows
 from .preprocess import find_recordings, pieces
 from .train import load_config

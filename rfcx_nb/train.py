@@ -7,7 +7,8 @@ __all__ = ['LOSSES', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entropy', 'ma
            'accuracy', 'box_lwlrap', 'get_learner', 'Checkpoint', 'fit', 'quiet', 'valid_scores', 'train_fold',
            'show_history', 'prepare', 'claim', 'rfcx_train']
 
-# %% ../nbs/04_train.ipynb #0c31e8f2
+# %% ../nbs/04_train.ipynb #8efa2cae
+from .core import InputError, SoundConfig, command, from_dict, load_json, save_json, whole
 import os, random
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +23,6 @@ from fastai.metrics import AccumMetric
 from fastai.torch_core import default_device, set_seed
 from safetensors.torch import load_file, save_file
 from .augment import LogMel, UnionMixUp, audio_augment
-from .core import InputError, SoundConfig, command, from_dict, load_json, save_json, whole
 from .crops import CropDataset, add_folds, read_boxes, read_species
 from .model import create_model, place, save_weights
 from .preprocess import preprocess
@@ -116,7 +116,7 @@ def load_config(folder): # `models/<model_name>`
     if not f.exists(): raise InputError(f"{f} does not exist: no model of that name has been trained here")
     return from_dict(RunConfig, load_json(f), f)
 
-# %% ../nbs/04_train.ipynb #16bdd493
+# %% ../nbs/04_train.ipynb #1c802789
 def get_dls(
     cfg,            # `RunConfig`
     boxes,          # Box table with a column `fold`
@@ -132,7 +132,7 @@ def get_dls(
     dss = CropDataset(items[items.fold != fold], store, centre=cfg.centre, augment=aug, **kw), CropDataset(items[items.fold == fold], store, train=False, **kw)
     for ds, what in zip(dss, ("learn from", "validate on")):
         if len(ds) < 2: raise InputError(f"fold {fold} has {len(ds)} boxes to {what}: at least 2 are needed, take fewer folds")
-    n = min(os.cpu_count(), 8) if n_workers is None else n_workers
+    n = 0 if not aug else min(os.cpu_count(), 8) if n_workers is None else n_workers # reading alone is too cheap for a process
     return DataLoaders.from_dsets(*dss, bs=min(cfg.bs, len(dss[0])), num_workers=n, device=device or default_device(), after_batch=[LogMel(cfg)])
 
 # %% ../nbs/04_train.ipynb #ab57203d
