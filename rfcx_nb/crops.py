@@ -6,7 +6,8 @@
 __all__ = ['BOX', 'read_table', 'complain', 'read_boxes', 'read_species', 'species_names', 'show_boxes', 'n_frames',
            'window_samples', 'mel_rows', 'crop_start', 'read_crop', 'targets', 'add_folds', 'CropDataset']
 
-# %% ../nbs/01_crops.ipynb #3818e24a
+# %% ../nbs/01_crops.ipynb #506cf4eb
+import warnings
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from sklearn.model_selection import StratifiedGroupKFold
@@ -133,7 +134,7 @@ def targets(
     y[species_id[inside & is_tp]] = 1
     return y
 
-# %% ../nbs/01_crops.ipynb #cc3279f7
+# %% ../nbs/01_crops.ipynb #054623e6
 def add_folds(
     boxes,     # Box table
     n_folds=5, # How many parts
@@ -144,7 +145,9 @@ def add_folds(
     cls = boxes.species_id*2 + boxes.is_tp
     cls = cls.where(cls.map(cls.value_counts()) >= n_folds, -1) # what is too rare for a share in each fold counts as one kind
     fold, split = np.zeros(len(boxes), int), StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    for k, (_, i) in enumerate(split.split(boxes, cls, boxes.recording_id)): fold[i] = k
+    with warnings.catch_warnings(): # that kind may be too rare itself
+        warnings.simplefilter("ignore")
+        for k, (_, i) in enumerate(split.split(boxes, cls, boxes.recording_id)): fold[i] = k
     return boxes.assign(fold=fold)
 
 # %% ../nbs/01_crops.ipynb #1c103db5
