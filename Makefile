@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
 
-.PHONY: help env demo test
+.PHONY: help env demo test bench
 
 help:
 	@echo "make demo   a small synthetic rainforest, from recordings to a table of scores"
 	@echo "make test   run every notebook as a test"
+	@echo "make bench  every stage timed against the original's way of doing it, about ten minutes"
 	@echo "make env    only install into .venv (remove that folder to start anew)"
 	@echo "Also: PYTHON=python3.12 picks the Python to install with, ARGS='...' is passed on to the command."
 
@@ -15,6 +16,9 @@ env: $(READY)
 
 demo: $(READY)
 	$(BIN)/rfcx_demo $(ARGS)
+
+bench: $(READY)
+	$(BIN)/rfcx_bench $(ARGS)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 $(ARGS)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ENGINES', 'show_mel', 'filterbank', 'mel_engine', 'fastest_engine', 'normalise', 'LogMel', 'audio_augment',
-           'SpecMask', 'mix_targets', 'UnionMixUp']
+           'shift_pitch', 'SpecPitchShift', 'SpecMask', 'mix_targets', 'UnionMixUp']
 
 # %% ../nbs/02_augment.ipynb #2c638828
 from .core import InputError, SoundConfig
@@ -152,6 +152,38 @@ def audio_augment(
         (shift,     Shift(-shift, shift, p=p)),
         (stretch,   TimeStretch(1-stretch, 1+stretch, p=p)),
         (time_mask, TimeMask(0., time_mask, p=p))) if on])
+
+# %% ../nbs/02_augment.ipynb #22fb0a84
+def shift_pitch(
+    x,                   # (batch, n_mels, n_frames) log-mel
+    semitones,           # (batch,) tensor: how far up, or down if negative
+    sound=SoundConfig()  # Settings that made `x`
+): # (batch, n_mels, n_frames), not normalised again
+    "`x` as if everything in it were `semitones` higher, its bands moved and its time untouched."
+    f = torch.from_numpy(librosa.mel_frequencies(sound.n_mels+2, fmin=sound.fmin, fmax=sound.top)[1:-1]).float()
+    want = f/2**(semitones.float().cpu()[:, None]/12) # Hz that each band takes its values from
+    i = torch.searchsorted(f, want).clamp(1, len(f)-1)
+    w = ((want - f[i-1])/(f[i] - f[i-1])).clamp(0, 1).to(x.dtype)
+    i, w, void = (o[..., None].to(x.device) for o in (i, w, want > f[-1]))
+    i = i.expand(-1, -1, x.shape[2])
+    return torch.where(void, x.amin((1, 2), keepdim=True), torch.lerp(x.gather(1, i-1), x.gather(1, i), w))
+
+class SpecPitchShift(ItemTransform):
+    "Shift the pitch of some samples of a training batch of normalised log-mels, up or down."
+    split_idx, order = 0, .5 # in training only, after `LogMel` and before `SpecMask`
+    def __init__(self,
+        semitones=8.,         # At most
+        p=.25,                # Probability for each sample
+        sound=SoundConfig()): # Settings of the spectrogram
+        super().__init__()
+        self.semitones, self.p, self.sound = semitones, p, sound
+
+    def encodes(self, b): # (x, *y), or x alone
+        x, *y = [b] if torch.is_tensor(b) else b
+        hit, s = torch.rand(len(x)) < self.p, (torch.rand(len(x))*2 - 1)*self.semitones
+        i = hit.nonzero()[:, 0].to(x.device)
+        x = x.index_copy(0, i, normalise(shift_pitch(x[i], s[hit], self.sound))) if hit.any() else x
+        return x if torch.is_tensor(b) else (x, *y)
 
 # %% ../nbs/02_augment.ipynb #921b5de4
 def _stretches(n, size, count, most): # (n, size) True inside `count` random stretches, each of at most `most`

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['SMALL', 'verdict', 'draw', 'rfcx_demo']
 
-# %% ../nbs/demo.ipynb #b2d9aa4b
+# %% ../nbs/demo.ipynb #59c186bb
 import os
 from pathlib import Path
 from time import perf_counter
 import matplotlib.pyplot as plt, pandas as pd
 from .core import command, on_path
-from .crops import species_names
+from .crops import read_boxes, species_names
 from .forest import make_forest
 from .preprocess import find_recordings, read_audio
 from .tiled_inference import rfcx_predict, show_map
@@ -50,14 +50,14 @@ def draw(
     plt.close(fig)
     return file
 
-# %% ../nbs/demo.ipynb #3100316b
-SMALL = dict(model="tf_efficientnet_lite0", tile_width=128, bs=16, epochs=12, lr=2e-3, head_ps=.5, mixup=False, aug_p=0.) # For two cores
+# %% ../nbs/demo.ipynb #5becc7b0
+SMALL = dict(model="tf_efficientnet_lite0", tile_width=128, bs=16, lr=2e-3, head_ps=.5, mixup=False, aug_p=0.) # For two cores
 
 @command
 def rfcx_demo(
     path:str="",          # Folder laid out like Kaggle's; a synthetic forest is made if not given
     out:str="rfcx_demo",  # Where everything goes
-    epochs:int=SMALL["epochs"], # Times that every crop is seen
+    epochs:int=None,      # Times that every crop is seen; by default 12 to 40, what gives about 320 batches
     n_train:int=480,      # Training recordings of the forest
     n_test:int=80,        # Its test recordings
     seconds:float=10.,    # Their length
@@ -72,7 +72,8 @@ def rfcx_demo(
     out = Path(out)/Path(data).resolve().name
     dirs = dict(waves=out/"waves", models=out/"models", preds=out/"preds")
     step("preprocess and train one fold")
-    rfcx_train(path=data, fold=0, waves=dirs["waves"], models=dirs["models"], n_workers=n_workers, **{**SMALL, "epochs": epochs})
+    if epochs is None: epochs = min(max(round(320*SMALL["bs"]/(.8*read_boxes(data).is_tp.sum())), 12), 40)
+    rfcx_train(path=data, fold=0, waves=dirs["waves"], models=dirs["models"], n_workers=n_workers, epochs=epochs, **SMALL)
     step("predict the test recordings")
     rfcx_predict(path=data, fold=0, models=dirs["models"], preds=dirs["preds"], save_preds=True, n_workers=n_workers)
     preds, truth = dirs["preds"]/"model_0", Path(data)/"test_truth.csv"
