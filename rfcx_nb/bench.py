@@ -357,7 +357,7 @@ def table(rows): # Rows of stages
     lines += [f"Sound a second, end to end: {r['sound_per_s']['baseline']:.0f} s and {r['sound_per_s']['ours']:.0f} s." for r in rows if "sound_per_s" in r]
     return "\n".join(lines + [f"Measured on {m}." for m in dict.fromkeys(r.get("machine") for r in rows) if m])
 
-# %% ../nbs/bench.ipynb #92b4f260
+# %% ../nbs/bench.ipynb #6b58ebe0
 STAGES = dict(preprocess=bench_preprocess, crop=bench_crop, augment=bench_augment, mel1=bench_mel1, mel32=bench_mel32, train_step=bench_train_step,
               predict_minute=bench_predict_minute, predict_end_to_end=bench_predict_end_to_end, growth=bench_growth)
 
@@ -392,4 +392,4 @@ def rfcx_bench(
     print(f"\n{table(merge(rows, out))}\n\n{out} written after {(perf_counter() - start)/60:.1f} minutes")
 
 def _summary(r): # A row
-    return ", ".join([f"{r['ratio']:.2f} times as fast as the original"]*bool(r["baseline_s"]) + [f"{r['of_floor']:.2f} of the floor"]*bool(r["floor_s"]))
+    return ", ".join(([f"{r['ratio']:.2f} times as fast as the original"] if r["baseline_s"] else []) + ([f"{r['of_floor']:.2f} of the floor"] if r["floor_s"] else []))

@@ -59,7 +59,7 @@ def read_audio(
     "The whole recording in memory, as one (n_samples,) float32 waveform in [-1, 1]."
     return np.concatenate(list(pieces(path, sample_rate)))
 
-# %% ../nbs/00_preprocess.ipynb #6f95cb30
+# %% ../nbs/00_preprocess.ipynb #6b00b076
 def audio2npy(
     src,                    # Audio file
     dst,                    # `.npy` file to write, 1-D; there only when it is whole
@@ -68,12 +68,11 @@ def audio2npy(
     "Decode, mix to mono and resample `src` into `dst`; return the number of samples."
     done, it = 0, pieces(src, sample_rate)
     x = next(it) # an unreadable file ends here, before anything is written
-    with whole(dst) as tmp:
-        out = np.lib.format.open_memmap(tmp, "w+", np.dtype(dtype), (n_samples(src, sample_rate),))
+    with whole(dst) as tmp, open(tmp, "wb") as f: # written piece by piece: a memory map would count as memory until it is on the disk
+        np.lib.format.write_array_header_1_0(f, dict(descr=np.dtype(dtype).str, fortran_order=False, shape=(n_samples(src, sample_rate),)))
         while x is not None:
-            out[done:done+len(x)] = x if dtype == "float32" else np.clip(np.rint(x*32768), -32768, 32767)
+            (x if dtype == "float32" else np.clip(np.rint(x*32768), -32768, 32767).astype(np.int16)).tofile(f)
             done, x = done + len(x), next(it, None)
-        out.flush()
     return done
 
 def n_samples(src, sample_rate:int=32_000): # Audio file; Hz
