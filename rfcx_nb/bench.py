@@ -10,7 +10,8 @@ __all__ = ['WIDTHS', 'STAGES', 'timings', 'as_row', 'compare', 'cpu_name', 'mach
            'bench_predict_minute', 'some_run', 'original_predict', 'our_predict', 'mel_and_pass',
            'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table', 'merge', 'rfcx_bench']
 
-# %% ../nbs/bench.ipynb #38fc65c4
+# %% ../nbs/bench.ipynb #3cc9d75d
+from .core import InputError, SoundConfig, command, load_json, save_json
 import importlib.metadata, os, platform, random, re, shutil, subprocess, sys, tempfile
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
@@ -23,7 +24,6 @@ from fastai.data.load import DataLoader
 from fastai.optimizer import Adam
 from nnAudio.features import MelSpectrogram
 from .augment import LogMel, audio_augment, filterbank, normalise
-from .core import InputError, SoundConfig, command, load_json, save_json
 from .crops import CropDataset, read_boxes, read_crop, window_samples
 from .forest import make_forest
 from .model import create_model, has_bf16, place
