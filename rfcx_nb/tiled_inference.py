@@ -278,7 +278,7 @@ def score_folder(
     if not parts: raise InputError(f"none of the {len(files)} recordings can be read; the first: {next(iter(errors.values()))}")
     return pd.concat(parts, ignore_index=True), errors
 
-# %% ../nbs/05_tiled_inference.ipynb #6c5fb91a
+# %% ../nbs/05_tiled_inference.ipynb #4f941111
 @command
 def rfcx_predict(
     path:str,                    # Folder laid out like Kaggle's; its recordings are in test/
@@ -304,6 +304,7 @@ def rfcx_predict(
     print(f"{len(ids)} recordings, {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), tiles of {', '.join(map(str, tile_width))} frames by "
           f"{'one pass' if one_pass else 'tiles'}, on {default_device()}")
     t, todo = perf_counter(), {k: found[k] for k in ids if k in found}
+    _begin(out/"scores", how) # before counting what is still to do: parts of other choices are gone then
     fresh = {k: f for k, f in todo.items() if not _part(out/"scores", k).exists()}
     scores, errors = score_folder(cfg, nets, todo, out/"scores", how, n_workers, widths=tile_width, step=tile_step, one_pass=one_pass)
     t = perf_counter() - t
