@@ -7,7 +7,7 @@ here = Path(__file__).parent
 ini = ConfigParser(delimiters=["="])
 ini.read(here/"settings.ini", encoding="utf-8")
 cfg = ini["DEFAULT"]
-extras = {k: cfg[f"{k}_requirements"].split() for k in ("weights", "dev")}
+extras = {k: cfg[f"{k}_requirements"].split() for k in ("weights", "birdnet", "dev")}
 extras["dev"] += extras["weights"]
 
 setup(name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], license="Apache-2.0",

@@ -41,9 +41,10 @@ def command(line):
     assert r.returncode == 0, f"{line} ended with {r.returncode}:\n{r.stdout[-2000:]}{r.stderr[-2000:]}"
 
 command("rfcx_demo --n_train 12 --n_test 4 --seconds 10 --epochs 1 --out d")
-command("rfcx_train --path d/forest --fold 0 --model_name model_0 --model resnet10t --pretrained false --sample_rate 32000 --n_mels 128 "
+command("rfcx_train --recipe --path d/forest --fold 0 --model_name model_0 --model resnet10t --pretrained false --sample_rate 32000 --n_mels 128 "
         "--hop_length 640 --bs 4 --head_ps 0.8 --tile_width 256 --mixup true --epochs 1")
-command("rfcx_predict --path d/forest --model_name model_0 --tile_width 64,128,256 --save_preds true")
+command("rfcx_validate --path d/forest")
+command("rfcx_predict --path d/forest --model_name model_0 --tile_width 64,128,256 --prevalence em --save_preds true")
 command("rfcx_ensemble d/forest/preds/model_0/submission.csv preds/model_0/submission.csv --out submission.csv")
 assert len(Path("submission.csv").read_text().splitlines()) == 5 and Path("d/forest/map.png").stat().st_size > 10_000
 ok("rfcx_demo in small, and the recipe's own commands")

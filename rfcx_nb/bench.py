@@ -10,7 +10,7 @@ __all__ = ['WIDTHS', 'STAGES', 'timings', 'as_row', 'compare', 'cpu_name', 'mach
            'bench_predict_minute', 'some_run', 'original_predict', 'our_predict', 'mel_and_pass',
            'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table', 'merge', 'rfcx_bench']
 
-# %% ../nbs/bench.ipynb #3cc9d75d
+# %% ../nbs/bench.ipynb #99931a46
 from .core import InputError, SoundConfig, command, load_json, save_json
 import importlib.metadata, os, platform, random, re, shutil, subprocess, sys, tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -29,7 +29,7 @@ from .forest import make_forest
 from .model import create_model, has_bf16, place
 from .preprocess import preprocess, read_audio
 from .tiled_inference import clip_scores, score_folder, score_pass, score_recordings
-from .train import RunConfig, cross_entropy
+from .train import cross_entropy, preset
 
 # %% ../nbs/bench.ipynb #614008e5
 def timings(
@@ -274,10 +274,10 @@ def bench_predict_minute(forest, rounds=5, arch="densenet121"): # Folder of reco
     return compare("predict_minute", f"{arch}, widths 64 + 128 + 256 of {mel.shape[1]} frames", lambda: original_minute(old, mel),
                    lambda: our_minute(new, mel), lambda: new.features(mel[None]), rounds)
 
-# %% ../nbs/bench.ipynb #76fc0c36
+# %% ../nbs/bench.ipynb #e9dbf297
 def some_run(arch): # timm's name of a network
     "Settings as a training run would have left them."
-    return RunConfig(model=arch, species=tuple(f"s{k}" for k in range(24)))
+    return preset(recipe=True, model=arch, species=tuple(f"s{k}" for k in range(24)))
 
 @torch.inference_mode()
 def original_predict(net, files, folder): # A network; audio files; where the waves are stored

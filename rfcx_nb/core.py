@@ -29,7 +29,7 @@ def on_path(path, what): # A path a user gave, and what it should be
     if not path.exists(): raise InputError(f"{path} does not exist: expected {what}")
     return path
 
-# %% ../nbs/core.ipynb #db3d26e1
+# %% ../nbs/core.ipynb #4748ec9c
 @dataclass(frozen=True)
 class SoundConfig:
     "How sound becomes a log-mel spectrogram: what a model must be shown again at prediction."
@@ -39,6 +39,7 @@ class SoundConfig:
     n_mels:int=128         # Mel bands, the height of the spectrogram
     fmin:float=0.          # Lower edge of the lowest band, in Hz
     fmax:float=None        # Upper edge of the highest band, in Hz; half the sample rate if None
+    whiten:bool=False      # Subtract the mean of each band over the length of a window, so that steady noise is gone?
 
     def __post_init__(self):
         for k in ("sample_rate", "n_fft", "hop_length", "n_mels"):
@@ -102,7 +103,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(2, f"{self.prog}: {message.removeprefix('argument ')}; `{self.prog} --help` lists the flags\n")
 
-# %% ../nbs/core.ipynb #468c4322
+# %% ../nbs/core.ipynb #9e120fcd
 def _field_docs(cls): # Comments behind the fields of a dataclass and of those it extends
     try: src = "\n".join(inspect.getsource(c) for c in cls.__mro__ if is_dataclass(c))
     except OSError: return {} # a class typed into a notebook has no source
@@ -125,7 +126,8 @@ def parser(f): # A function with annotated, commented parameters
         kw = dict(nargs="?", const=True) if p.annotation is bool else {}
         if p.default is p.empty: kw["required"] = True
         elif p.default not in (None, ""): text += f" (default: {','.join(map(str, p.default)) if isinstance(p.default, tuple) else p.default})"
-        ap.add_argument(f"--{p.name}", type=_reader(p), default=None if p.default is p.empty else p.default, metavar=p.name.upper(), help=text, **kw)
+        default = argparse.SUPPRESS if p.kind == p.KEYWORD_ONLY else None if p.default is p.empty else p.default # of settings only those given
+        ap.add_argument(f"--{p.name}", type=_reader(p), default=default, metavar=p.name.upper(), help=text, **kw)
     return ap
 
 def parse(f, argv): # Words as a shell would hand them over

@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['BOX', 'read_table', 'complain', 'read_boxes', 'read_species', 'species_names', 'show_boxes', 'n_frames',
-           'window_samples', 'mel_rows', 'crop_start', 'read_crop', 'targets', 'add_folds', 'CropDataset']
+           'window_samples', 'mel_rows', 'crop_start', 'read_crop', 'targets', 'add_folds', 'balanced', 'species_bands',
+           'BoxDataset', 'band_pass', 'lift_call', 'add_call', 'CropDataset']
 
-# %% ../nbs/01_crops.ipynb #506cf4eb
+# %% ../nbs/01_crops.ipynb #d604eafc
 import warnings
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from sklearn.model_selection import StratifiedGroupKFold
 from .core import InputError, SoundConfig, on_path
 from .preprocess import read_wave
@@ -150,39 +152,105 @@ def add_folds(
         for k, (_, i) in enumerate(split.split(boxes, cls, boxes.recording_id)): fold[i] = k
     return boxes.assign(fold=fold)
 
-# %% ../nbs/01_crops.ipynb #1c103db5
-class CropDataset:
-    "(waveform, target) around each of `boxes`: (n,) float32 and (n_species,) float32."
+# %% ../nbs/01_crops.ipynb #49b78d4b
+def balanced(
+    boxes,          # Box table, its rows numbered from 0
+    rng=np.random): # Where chance comes from
+    "Rows of an epoch: true and false positives in turn, the species in turn within each; as many of both as there are true positives."
+    tp, n = boxes.is_tp.to_numpy(), int(boxes.is_tp.sum())
+    def deal(rows):
+        by = [g.index.to_numpy() for _, g in boxes[rows].groupby("species_id")]
+        turns = np.concatenate([rng.permutation(len(by)) for _ in range(-(-n//len(by)))])[:n]
+        return np.array([rng.choice(by[k]) for k in turns])
+    return np.stack([deal(tp), deal(~tp)], 1).ravel() if not tp.all() else deal(tp)
+
+def species_bands(boxes, n_species): # Box table; number of species
+    "(n_species, 2) lowest and highest Hz of the boxes of each species; nan for one without a box."
+    b = boxes.groupby("species_id").agg(low=("f_min", "min"), high=("f_max", "max"))
+    return b.reindex(range(n_species)).to_numpy()
+
+# %% ../nbs/01_crops.ipynb #3679e343
+class BoxDataset:
+    "(input, target) of a window around each of `boxes`. A subclass says which window (`span`) and what is in it (`read`)."
     def __init__(self,
-        boxes,                  # Box table; an item a row
-        store,                  # Folder with `<recording_id>.npy`
-        n_species:int,          # Length of a target
-        frames:int=1024,        # Width of a crop, in frames
-        sound=SoundConfig(),    # Rate and hop
-        train=True,             # Random windows and augmentation?
-        centre=False,           # In training too, the box in the middle, as the recipe has it?
-        augment=None,           # A function of `samples` and `sample_rate`, such as `audio_augment` makes
-        unknown=np.nan,         # Target of species nobody said anything about
-        known=None):            # Boxes that targets are made of; `boxes` if None
-        self.boxes, self.store, self.n_species = boxes.reset_index(drop=True), Path(store), n_species
-        self.n = window_samples(frames, 60*sound.sample_rate, sound.hop_length)
-        self.sample_rate, self.train, self.centre, self.augment, self.unknown = sound.sample_rate, train, centre, augment, unknown
+        boxes,          # Box table; an item a row
+        n_species:int,  # Length of a target
+        train=True,     # Random windows?
+        unknown=np.nan, # Target of species nobody said anything about
+        known=None,     # Boxes that targets are made of; `boxes` if None
+        soft=None):     # More items: `recording_id`, `start` (s) and a column of probabilities a species
+        self.boxes, self.n_species, self.train, self.unknown = boxes.reset_index(drop=True), n_species, train, unknown
         self.split_idx = 0 if train else 1 # fastai's mark for transforms of one split only
         known = boxes if known is None else known
         self.known = {k: [g[c].to_numpy() for c in ("species_id", "t_min", "t_max", "is_tp")] for k, g in known.groupby("recording_id")}
+        self.soft = [] if soft is None else list(zip(soft.recording_id, soft.start, np.array(soft.iloc[:, -n_species:], np.float32)))
 
-    def __len__(self): return len(self.boxes)
-
-    def file(self, i): return self.store/f"{self.boxes.recording_id[i]}.npy"
-
-    def start(self, i): # First sample of the window around box `i`
-        b, total = self.boxes.iloc[i], np.load(self.file(i), mmap_mode="r").shape[0]
-        return crop_start(b.t_min, b.t_max, self.n, total, self.sample_rate, np.random if self.train and not self.centre else None)
+    def __len__(self): return len(self.boxes) + len(self.soft)
 
     def __getitem__(self, i):
-        b, sr, s = self.boxes.iloc[i], self.sample_rate, self.start(i)
-        x = read_crop(self.file(i), s, self.n)
-        y = targets(*self.known[b.recording_id], s/sr, (s + self.n)/sr, self.n_species)
+        if i >= len(self.boxes): k, start, y = self.soft[i-len(self.boxes)]; return self.read(k, start), y
+        b, (start, stop) = self.boxes.iloc[i], self.span(i)
+        y = targets(*self.known[b.recording_id], start, stop, self.n_species)
         y[b.species_id] = max(np.nan_to_num(y[b.species_id]), float(b.is_tp)) # its own box counts, however the window cuts it
-        if self.train and self.augment: x = self.augment(samples=x, sample_rate=sr)
-        return x, np.where(np.isnan(y), np.float32(self.unknown), y)
+        return self.read(b.recording_id, start), np.where(np.isnan(y), np.float32(self.unknown), y)
+
+    def epoch(self, _=None): # Items of a balanced epoch; with soft labels they are a third
+        i = balanced(self.boxes)
+        if not self.soft: return i
+        return np.insert(i, range(2, len(i) + 1, 2), len(self.boxes) + np.random.randint(len(self.soft), size=len(i)//2))
+
+# %% ../nbs/01_crops.ipynb #f3e367e3
+def band_pass(x, low, high, sample_rate): # (n_samples,); Hz; Hz; Hz
+    "`x` between `low` and `high`, with edges as soft as a tenth of these frequencies."
+    n = next_fast_len(len(x), real=True) # the zeros at the end keep the Fourier transform fast
+    f, edge = rfftfreq(n, 1/sample_rate), lambda d, w: np.clip(d/(w + 1), 0, 1)
+    gain = (edge(f - .9*low, .1*low)*edge(1.1*high - f, .1*high)).astype(np.float32)
+    return irfft(rfft(x, n)*gain, n)[:len(x)]
+
+def lift_call(x, low, high, sample_rate): # (n_samples,) sound of the box; its edges in Hz; Hz
+    "The call alone: its band, faded in and out over 20 ms."
+    x, k = band_pass(x, low, high, sample_rate), min(sample_rate//50, len(x)//4)
+    ramp = np.linspace(0, 1, k, dtype=np.float32)
+    return x*np.r_[ramp, np.ones(len(x) - 2*k, np.float32), ramp[::-1]]
+
+def add_call(x, call, low, high, sample_rate, db, at): # (n_samples,) sound; from `lift_call`; Hz; Hz; Hz; level; share of the free room before the call
+    "`x` with `call` in it, `db` above what is in its band."
+    if len(call) > len(x): call = call[int(at*(len(call) - len(x))):][:len(x)]
+    rms = lambda o: np.sqrt((o**2).mean()) + 1e-6
+    start, x = int(at*(len(x) - len(call))), x.copy()
+    x[start:start+len(call)] += call*np.float32(rms(band_pass(x, low, high, sample_rate))/rms(call)*10**(db/20))
+    return x
+
+# %% ../nbs/01_crops.ipynb #252f2573
+class CropDataset(BoxDataset):
+    "(waveform, target) around each of `boxes`: (n,) float32 and (n_species,) float32."
+    def __init__(self, boxes,
+        store,               # Folder with `<recording_id>.npy`
+        n_species, frames:int=1024, # Width of a crop, in frames
+        sound=SoundConfig(), # Rate and hop
+        centre=False,        # In training too, the box in the middle, as the recipe has it?
+        augment=None,        # A function of `samples` and `sample_rate`, such as `audio_augment` makes
+        paste=0.,            # Probability that in training a call is heard in another item's place
+        **kw):               # As for `BoxDataset`
+        super().__init__(boxes, n_species, **kw)
+        self.store, self.n, self.sample_rate = Path(store), window_samples(frames, 60*sound.sample_rate, sound.hop_length), sound.sample_rate
+        self.centre, self.augment, self.paste = centre, augment, paste
+
+    def __getitem__(self, i):
+        if not (self.train and i < len(self.boxes) and self.boxes.is_tp[i] and np.random.rand() < self.paste): return super().__getitem__(i)
+        b, fp, sr = self.boxes.iloc[i], np.flatnonzero(~self.boxes.is_tp), self.sample_rate
+        x, y = super().__getitem__(np.random.choice(fp) if len(fp) and np.random.rand() < .7 else np.random.randint(len(self.boxes)))
+        a, z = max(int((b.t_min - .03)*sr), 0), int((b.t_max + .03)*sr)
+        call = lift_call(read_wave(self.store/f"{b.recording_id}.npy", a, z - a), b.f_min, b.f_max, sr)
+        y[b.species_id] = 1
+        return add_call(x, call, b.f_min, b.f_max, sr, np.random.uniform(0, 15), np.random.rand()), y
+
+    def span(self, i): # Start and end of the window around box `i`, in s
+        b = self.boxes.iloc[i]
+        total = np.load(self.store/f"{b.recording_id}.npy", mmap_mode="r").shape[0]
+        s = crop_start(b.t_min, b.t_max, self.n, total, self.sample_rate, np.random if self.train and not self.centre else None)
+        return s/self.sample_rate, (s + self.n)/self.sample_rate
+
+    def read(self, k, start): # Recording; s
+        x = read_crop(self.store/f"{k}.npy", round(start*self.sample_rate), self.n)
+        return self.augment(samples=x, sample_rate=self.sample_rate) if self.train and self.augment else x
