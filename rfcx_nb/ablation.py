@@ -34,7 +34,7 @@ def row_settings(): # Settings of each row that is trained from boxes
     for name, more in STEPS.items(): kw = kw | more; rows[name] = dict(kw)
     return rows | ({BIRDNET: dict(model="birdnet")} if "birdnet" in ENCODERS else {})
 
-# %% ../nbs/ablation.ipynb #38d13dc6
+# %% ../nbs/ablation.ipynb #a0e489bd
 def run_row(path, out, name, seed, steps, n_folds, settings, **common): # One row with one seed: what `rfcx_ablation` writes of it
     kw = dict(models=out/"models", waves=out/"waves", n_workers=common.pop("n_workers", None))
     run, t = f"{list(row_settings()).index(name)}_{seed}", perf_counter()
@@ -92,7 +92,7 @@ def ablation_table(done, floors=None): # `ablation.csv`; from `lwlrap_floors`
     "A row a step: mean and range over the seeds."
     g = done.groupby("row", sort=False)
     say = lambda x, d: f"{x.mean():.{d}f} ({x.min():.{d}f}-{x.max():.{d}f})" if len(x) > 1 else f"{x.mean():.{d}f}"
-    df = pd.DataFrame({c: g[c].apply(say, d) for c, d in (("proxy", 3), ("LWLRAP", 3), ("seconds", 0))}).assign(seeds=g.size())
+    df = pd.DataFrame({c: g[c].apply(say, d) for c, d in (("proxy", 3), ("LWLRAP", 3), ("seconds", 0))}).assign(seeds=g.size().astype(str))
     order = [r for r in (*STEPS, PSEUDO, PRIOR, BIRDNET) if r in df.index]
     df = df.loc[order]
     for k, v in (floors or {}).items(): df.loc[f"floor: {k}"] = ["", f"{v:.3f}", "", ""]
