@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['PLAIN', 'STEPS', 'PSEUDO', 'PRIOR', 'BIRDNET', 'row_settings', 'run_row', 'score', 'rfcx_ablation', 'ablation_table']
 
-# %% ../nbs/ablation.ipynb #e7b84181
-import os, shutil
+# %% ../nbs/ablation.ipynb #ca247ce5
 from pathlib import Path
 from time import perf_counter
 import pandas as pd

@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['box_scores', 'species_report', 'proxy', 'show_curves', 'score_held_out', 'rfcx_validate']
 
-# %% ../nbs/05a_validate.ipynb #f62f6903
+# %% ../nbs/05a_validate.ipynb #86cc8581
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from fastai.torch_core import default_device
 from sklearn.metrics import precision_recall_curve, roc_auc_score
-from .core import InputError, command, on_path, whole
+from .core import command, whole
 from .crops import species_names
 from .preprocess import find_recordings
 from .tiled_inference import clip_scores, load_run, one_pass_fits, score_folder, stamps
-from .train import lwlrap, prepare
+from .train import prepare
 
 # %% ../nbs/05a_validate.ipynb #086d043f
 def box_scores(
@@ -70,7 +70,7 @@ def show_curves(
     for ax in axs[:, 0]: ax.set_ylabel("precision")
     return fig
 
-# %% ../nbs/05a_validate.ipynb #aa5e0899
+# %% ../nbs/05a_validate.ipynb #c98aa6e6
 def score_held_out(
     path,             # Folder laid out like Kaggle's
     model_name,       # Name of the run
@@ -87,7 +87,7 @@ def score_held_out(
     how = dict(data=str(Path(path).resolve()), tile_width=list(widths), tile_step=step, one_pass=bool(one_pass), weights=stamps(folder, nets))
     for k, net in nets.items():
         held = boxes.recording_id[boxes.fold == k].unique()
-        df, errors = score_folder(cfg, {k: net}, {o: found[o] for o in held}, folder/"oof", how, n_workers, store, widths=widths, step=step, one_pass=one_pass)
+        df, _ = score_folder(cfg, {k: net}, {o: found[o] for o in held}, folder/"oof", how, n_workers, store, widths=widths, step=step, one_pass=one_pass)
         parts.append(df)
     return boxes[boxes.fold.isin(list(nets))].reset_index(drop=True), pd.concat(parts, ignore_index=True), cfg
 
