@@ -7,13 +7,13 @@ __all__ = ['BOX', 'read_table', 'complain', 'read_boxes', 'read_species', 'speci
            'window_samples', 'mel_rows', 'crop_start', 'read_crop', 'targets', 'add_folds', 'balanced', 'species_bands',
            'BoxDataset', 'band_pass', 'lift_call', 'add_call', 'CropDataset']
 
-# %% ../nbs/01_crops.ipynb #d604eafc
+# %% ../nbs/01_crops.ipynb #bf166431
 import warnings
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from sklearn.model_selection import StratifiedGroupKFold
-from .core import InputError, SoundConfig, on_path
+from .core import InputError, SoundConfig, clean, on_path, uncell
 from .preprocess import read_wave
 
 # %% ../nbs/01_crops.ipynb #1293cd32
@@ -53,7 +53,7 @@ def read_boxes(path): # Folder laid out like Kaggle's
     if not df.is_tp.any(): raise InputError(f"{path/'train_tp.csv'} has no rows: there is nothing to learn from")
     return df
 
-# %% ../nbs/01_crops.ipynb #4aaa71f1
+# %% ../nbs/01_crops.ipynb #f1458df0
 def read_species(path): # Folder laid out like Kaggle's
     "The columns of a submission, `s0`, `s1` ..., one a species."
     path = Path(path)
@@ -69,7 +69,7 @@ def species_names(path, n): # Folder laid out like Kaggle's; number of species
     "A name for each species: from `species.csv` if there is one, else `s0`, `s1` ..."
     f, names = Path(path)/"species.csv", [f"s{k}" for k in range(n)]
     if f.exists():
-        for k, name in pd.read_csv(f)[["species_id", "name"]].itertuples(index=False): names[int(k)] = str(name)
+        for k, name in pd.read_csv(f, keep_default_na=False)[["species_id", "name"]].itertuples(index=False): names[int(k)] = clean(uncell(str(name)))
     return names
 
 # %% ../nbs/01_crops.ipynb #0a304b59
