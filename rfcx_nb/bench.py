@@ -309,12 +309,12 @@ def bench_predict_end_to_end(forest, rounds=5, arch="densenet121", n=3): # Folde
     seconds = sum(len(x) for x in wavs)/32_000
     return row | dict(sound_per_s=dict(baseline=seconds/row["baseline_s"], ours=seconds/row["ours_s"]))
 
-# %% ../nbs/bench.ipynb #0039cc34
+# %% ../nbs/bench.ipynb #03d6c7c8
 def predict_many(cfg, net, files, n): # Settings; a network; audio files; how many recordings to make of them
     "Clip scores of `n` recordings, by way of `score_folder`."
     with tempfile.TemporaryDirectory() as d:
-        scores, _ = score_folder(cfg, {0: net}, {f"{i:06}": files[i % len(files)] for i in range(n)}, Path(d)/"scores", {}, widths=WIDTHS)
-    return clip_scores(scores, cfg.loss)
+        parts, *_ = score_folder(cfg, {0: net}, {f"{i:06}": files[i % len(files)] for i in range(n)}, Path(d)/"scores", {}, widths=WIDTHS)
+        return pd.concat([clip_scores(pd.read_parquet(f), cfg.loss) for f in parts.values()])
 
 def growth_memory(arch, files, ns): # Network; audio files; how many recordings, one number after the other
     "Peak memory in MB of `predict_many`."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['soft_labels', 'brake', 'all_scores', 'guess', 'rfcx_pseudo_label']
 
-# %% ../nbs/07_pseudo_labels.ipynb #685e91c2
+# %% ../nbs/07_pseudo_labels.ipynb #9a45e789
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +16,9 @@ from scipy.special import expit, logit
 from .core import InputError, command, whole
 from .crops import targets
 from .preprocess import find_recordings
-from .tiled_inference import load_run, one_pass_fits, score_folder, stamps
+from .tiled_inference import load_run, read_parts, score_folder, scoring
 from .train import bring, load_config, prepare, rfcx_train
-from .validate import rfcx_validate
+from .validate import renew, rfcx_validate
 
 # %% ../nbs/07_pseudo_labels.ipynb #66417748
 def soft_labels(
@@ -52,7 +52,7 @@ def brake(
         p[~sure, k] = expit(x - brentq(lambda d: (expit(x - d).sum() + sure.sum())/len(p) - cap, 0, 50))
     return p
 
-# %% ../nbs/07_pseudo_labels.ipynb #80faa35a
+# %% ../nbs/07_pseudo_labels.ipynb #5b0b450f
 def all_scores(path, model_name, models, waves, n_workers=None): # As for `rfcx_pseudo_label`
     "Box table, scores table of the recordings that each fold may learn from, by that fold's network, and the `RunConfig`."
     folder = Path(models)/model_name
@@ -60,11 +60,12 @@ def all_scores(path, model_name, models, waves, n_workers=None): # As for `rfcx_
     _, boxes, _ = prepare(path, cfg, waves, n_workers)
     files, width = find_recordings(Path(path)/"train"), (cfg.tile_width,)
     store, errors = bring(path, "train", cfg, waves, n_workers, list(files)) # they will be learned from
-    one_pass, parts = not cfg.encoder and one_pass_fits(next(iter(nets.values())), width), []
+    parts = []
     for k, net in nets.items():
-        how = dict(data=str(Path(path).resolve()), tile_width=list(width), weights=stamps(folder, {k: net}))
+        how, kw, _ = scoring(cfg, {k: net}, folder, path, width)
+        renew(folder/f"fold{k}"/"guesses", how)
         mine = {o: f for o, f in files.items() if o not in errors and o not in set(boxes.recording_id[boxes.fold == k])}
-        parts.append(score_folder(cfg, {k: net}, mine, folder/f"fold{k}"/"guesses", how, n_workers, store, widths=width, one_pass=one_pass)[0])
+        parts.append(read_parts(score_folder(cfg, {k: net}, mine, folder/f"fold{k}"/"guesses", how, n_workers, store, **kw)[0]))
         shutil.rmtree(folder/f"fold{k}"/"guesses")
     return boxes, pd.concat(parts, ignore_index=True), cfg
 

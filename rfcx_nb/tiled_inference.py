@@ -6,11 +6,13 @@
 __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', 'one_pass_fits', 'Pieces', 'score_piece',
            'score_wave', 'score_recordings', 'score_features', 'as_tensor', 'clip_scores', 'prior_shift',
            'minmax_shift', 'em_prevalence', 'find_shift', 'read_prevalence', 'submission', 'read_submission',
-           'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'score_folder', 'rfcx_predict', 'stamps', 'wanted']
+           'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'part', 'score_folder', 'read_parts', 'stamps',
+           'scoring', 'list_detections', 'rfcx_predict', 'to_score', 'wanted']
 
-# %% ../nbs/05_tiled_inference.ipynb #9c39cf22
+# %% ../nbs/05_tiled_inference.ipynb #1515b0ec
 from .core import InputError, command, load_json, on_path, progress, save_json, whole
 import os, shutil
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 import numpy as np, pandas as pd, torch, matplotlib.pyplot as plt
@@ -19,6 +21,8 @@ from safetensors.numpy import load_file
 from scipy.special import expit, logit, softmax
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from .augment import LogMel, normalise, show_mel
+from .box_tables import write_boxes_csv
+from .detections import detect, formats, narrow, read_thresholds, write_detections
 from .encoder import embed, score_embeddings, stored
 from .model import load_weights, place, score_windows
 from .preprocess import find_recordings, pieces
@@ -274,17 +278,13 @@ def rfcx_ensemble(
     with whole(out) as f: (sum(x.loc[xs[0].index] for x in xs)/len(xs)).reset_index().to_csv(f, index=False)
     print(f"mean of {len(xs)} submissions, {len(xs[0])} recordings: {out}")
 
-# %% ../nbs/05_tiled_inference.ipynb #c1c9117b
+# %% ../nbs/05_tiled_inference.ipynb #808d3cff
 def species_map(
-    scores,     # Scores table of one recording
-    cfg,        # Its `RunConfig`
-    width=None):# Of the windows to use, in frames; the narrowest if None
+    scores, # Scores table of one recording
+    cfg):   # Its `RunConfig`
     "(species, time) probabilities every half tile, and the length of the recording in s."
-    w = (scores.end - scores.start).round(3)
-    df = scores[w == (w.min() if width is None else round(width*cfg.frame_seconds, 3))]
-    df = df.groupby(["start", "end"], as_index=False)[list(cfg.species)].mean()
-    x = df[list(cfg.species)].to_numpy()
-    p, t = softmax(x, axis=1) if cfg.loss == "ce" else expit(x), np.arange(df.start.min(), df.end.max(), (df.end - df.start).iloc[0]/4)
+    df = narrow(scores, cfg.loss)
+    p, t = expit(df[list(cfg.species)].to_numpy()), np.arange(df.start.min(), df.end.max(), (df.end - df.start).iloc[0]/4)
     cover = (df.start.to_numpy() <= t[:, None] + 1e-6) & (t[:, None] + 1e-6 < df.end.to_numpy())
     return ((cover @ p)/cover.sum(1, keepdims=True)).T, df.end.max()
 
@@ -308,76 +308,118 @@ def show_map(
     fig.colorbar(im, ax=axs, label="probability", fraction=.025, pad=.01)
     return fig
 
-# %% ../nbs/05_tiled_inference.ipynb #a4ef963d
+# %% ../nbs/05_tiled_inference.ipynb #2815bc92
 def begin(folder, how): # Folder of the parts; all that decides what they hold
-    "Empty `folder` unless its parts were made in just this way."
-    if folder.exists() and not ((folder/"_how.json").exists() and load_json(folder/"_how.json") == how): shutil.rmtree(folder)
+    "Make `folder`, or go on in it if its parts were made in just this way; an error that says what differs if not."
+    f = folder/"_how.json"
+    old = load_json(f) if f.exists() else how
+    diff = [f"{k} {old.get(k)}, now {how.get(k)}" for k in [*how, *(set(old) - set(how))] if old.get(k) != how.get(k)]
+    if diff: raise InputError(f"{folder} holds scores made with {'; '.join(diff)}: choose another --out, or remove that folder")
     folder.mkdir(parents=True, exist_ok=True)
-    save_json(how, folder/"_how.json")
+    for o in folder.glob(".*.tmp.parquet"): o.unlink() # what a killed process left
+    if not f.exists(): save_json(how, f)
 
-def _part(folder, k): return folder/f"{k.replace('%', '%25').replace('/', '%2F')}.parquet" # An id as a plain file name
+def part(folder, k): # Folder of the parts; a recording's id
+    "The file of a recording's scores: the id as a plain name, shortened if a disk could not hold it."
+    k = k.replace("%", "%25").replace("/", "%2F")
+    b = k.encode()
+    return folder/f"{k if len(b) < 200 else b[:150].decode(errors='ignore') + '-' + sha256(b).hexdigest()[:16]}.parquet"
 
 def score_folder(
     cfg, nets, files, # From `load_run`; dict of recording id to file
     folder,           # Where the parts go, a Parquet file a recording
     how,              # All that decides the scores, JSON
     n_workers=None, features=None, **kw): # Folder of an encoder's features; more for `score_recordings`
-    "Bring the scores of `files` into `folder`; return the table and a dict of errors."
+    "Bring the scores of `files` into `folder`; return a dict of id to part, a dict of errors, and the seconds of sound that were scored now."
     begin(folder, how)
-    todo, errors = {k: f for k, f in files.items() if not _part(folder, k).exists()}, {}
+    todo, errors, seconds = {k: f for k, f in files.items() if not part(folder, k).exists()}, {}, 0.
     scored = score_features(cfg, nets, todo, features, n_workers) if cfg.encoder else score_recordings(cfg, nets, todo, n_workers=n_workers, **kw)
     for k, df, e in progress(scored, len(todo), "predict"):
         if e: errors[k] = e; continue
-        with whole(_part(folder, k)) as f: df.to_parquet(f, index=False)
-    parts = [pd.read_parquet(_part(folder, k)) for k in files if k not in errors]
-    if not parts: raise InputError(f"none of the {len(files)} recordings can be read; the first: {next(iter(errors.values()))}")
-    return pd.concat(parts, ignore_index=True), errors
+        with whole(part(folder, k)) as f: df.to_parquet(f, index=False)
+        seconds += df.end.max()
+    return {k: part(folder, k) for k in files if k not in errors}, errors, seconds
 
-# %% ../nbs/05_tiled_inference.ipynb #7fc28702
+def read_parts(parts): # Dict of id to file, from `score_folder`
+    "The scores table of all of them."
+    return pd.concat(map(pd.read_parquet, parts.values()), ignore_index=True)
+
+# %% ../nbs/05_tiled_inference.ipynb #d76d821e
+def stamps(folder, nets): # `models/<model_name>`; dict of fold to network
+    "What tells these weights from others."
+    files = [folder/"config.json", *(folder/f"fold{k}"/"weights.safetensors" for k in nets)]
+    return {f.parent.name: sha256(f.read_bytes()).hexdigest()[:16] for f in files}
+
+def scoring(cfg, nets, run, data, tile_width, tile_step=.5, tiles=False): # `load_run`'s; `models/<model_name>`; where the recordings are; flags of `rfcx_predict`
+    "All that decides the scores, arguments for `score_recordings`, and a sentence."
+    if not tile_width or min(tile_width) < 1 or not 0 < tile_step <= 1: raise InputError("tile_width must be at least 1 and tile_step in (0, 1]")
+    if cfg.encoder: return dict(data=str(Path(data).resolve()), weights=stamps(run, nets)), {}, f"windows of {cfg.encoder.seconds:g} s"
+    one_pass = bool(not tiles and one_pass_fits(next(iter(nets.values())), tile_width))
+    how = dict(data=str(Path(data).resolve()), tile_width=list(tile_width), tile_step=tile_step, one_pass=one_pass, weights=stamps(run, nets))
+    return how, dict(widths=tile_width, step=tile_step, one_pass=one_pass), f"tiles of {', '.join(map(str, tile_width))} frames by {'one pass' if one_pass else 'tiles'}"
+
+def list_detections(parts, cfg, run, out, wanted, gap, min_length, threshold): # `score_folder`'s; `RunConfig`; `models/<model_name>`; folder; from `formats`; as for `rfcx_predict`
+    "Write the detections of all parts; return how many."
+    t = read_thresholds(run, len(cfg.species))
+    if threshold is not None: t["threshold"] = threshold
+    elif (t.note == "not validated").all(): print(f"nobody has validated this run: every threshold is .5 of an uncalibrated score (rfcx_validate finds better ones, or set --threshold)")
+    else:
+        for r in t[t.threshold.isna()].itertuples(): print(f"  {r.species}: {r.note}")
+    df = pd.concat([detect(pd.read_parquet(f), t, cfg.loss, gap, min_length) for f in progress(parts.values(), len(parts), "detections")], ignore_index=True)
+    df["high"] = df.high.fillna(cfg.top); df["low"] = df.low.fillna(cfg.fmin)
+    write_detections(df, out, wanted)
+    save_json(dict(run=str(run), gap=gap, min_length=min_length, threshold=t.set_index("species").threshold.where(t.threshold.notna().to_numpy(), None).to_dict()), out/"detections.json")
+    return len(df)
+
 @command
 def rfcx_predict(
-    path:str,                    # Folder laid out like Kaggle's; its recordings are in test/
+    path:str,                    # Folder laid out like Kaggle's, whose test/ is scored, or any folder with recordings
     model_name:str="model_0",    # Name of the run
+    out:str="",                  # Where predictions go (default: preds/<model_name>)
+    format:str="",               # List detections too: csv, parquet, raven, audacity, or several with commas
+    threshold:float=None,        # One threshold for all species, in place of those that rfcx_validate found
+    gap:float=.5,                # Longest silence inside a detection, in s
+    min_length:float=0.,         # Shortest detection, in s
     tile_width:tuple=(64, 128, 256), # Widths of the tiles, in frames
     tile_step:float=.5,          # From tile to tile, in tile widths
     tiles:bool=False,            # Cut tiles even where one pass of the network gives the same windows?
     fold:int=None,               # Predict with one fold; with all that are trained if not given
-    prevalence:str="",           # Shift the odds: to those of a csv of species_id,prevalence, or to "em", estimated from the scores (off if empty)
+    prevalence:str="",           # Shift the submission's odds: to those of a csv of species_id,prevalence, or to "em", estimated from the scores (off if empty)
     shift:str="clean",           # How: clean, by Bayes' rule, or minmax, the recipe's
-    save_preds:bool=False,       # Keep the table of scores, a Parquet file a recording?
+    save_preds:bool=False,       # Keep the table of scores, a Parquet file a recording? With --format it is kept anyway
     split:str="test",            # Which folder of recordings
     waves:str="waves",           # Where a frozen encoder's features are kept
     models:str="models",         # Where runs are kept
-    preds:str="preds",           # Where predictions go
+    preds:str="preds",           # Where predictions go without --out
     n_workers:int=None):         # Processes that decode (default: a core each but one, at most 4)
-    "Score the recordings of a folder; write preds/<model_name>/submission.csv."
-    if not tile_width or min(tile_width) < 1 or not 0 < tile_step <= 1: raise InputError("tile_width must be at least 1 and tile_step in (0, 1]")
-    cfg, nets = load_run(Path(models)/model_name, fold, default_device())
-    found, out = find_recordings(Path(path)/split), Path(preds)/model_name
-    ids = wanted(path, cfg, found) if split == "test" else list(found)
-    move = find_shift(prevalence, shift, cfg, Path(models)/model_name)
-    one_pass = not cfg.encoder and not tiles and one_pass_fits(next(iter(nets.values())), tile_width)
-    how = dict(data=str((Path(path)/split).resolve()), tile_width=list(tile_width), tile_step=tile_step, one_pass=bool(one_pass), weights=stamps(Path(models)/model_name, nets))
-    cut = f"windows of {cfg.encoder.seconds:g} s" if cfg.encoder else f"tiles of {', '.join(map(str, tile_width))} frames by {'one pass' if one_pass else 'tiles'}"
-    print(f"{len(ids)} recordings, {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), {cut}, on {default_device()}")
-    t, todo = perf_counter(), {k: found[k] for k in ids if k in found}
-    begin(out/"scores", how) # before counting what is still to do: parts of other choices are gone then
-    fresh = [k for k in todo if not _part(out/"scores", k).exists()]
-    scores, errors = score_folder(cfg, nets, todo, out/"scores", how, n_workers, Path(waves)/f"{split}-{cfg.model}", widths=tile_width, step=tile_step, one_pass=one_pass)
-    t, seconds = perf_counter() - t, scores[scores.recording_id.isin(fresh)].groupby("recording_id").end.max().sum()
-    for k in ids:
-        if k not in todo: errors[k] = f"no recording {k} in {Path(path)/split}"
-    p = clip_scores(scores, cfg.loss)
+    "Score the recordings of a folder; write submission.csv, failures.csv and, if asked for, detections. Goes on where it was stopped."
+    wanted, run, out = formats(format), Path(models)/model_name, Path(out or Path(preds)/model_name)
+    cfg, nets = load_run(run, fold, default_device())
+    data, found, ids = to_score(path, split, cfg)
+    move = find_shift(prevalence, shift, cfg, run)
+    how, kw, cut = scoring(cfg, nets, run, data, tile_width, tile_step, tiles)
+    print(f"{len(ids)} recordings of {data}, {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), {cut}, on {default_device()}")
+    t = perf_counter()
+    parts, errors, seconds = score_folder(cfg, nets, {k: found[k] for k in ids if k in found}, out/"scores", how, n_workers, Path(waves)/f"{data.name}-{cfg.model}", **kw)
+    t = perf_counter() - t
+    errors |= {k: f"no recording {k} in {data}" for k in ids if k not in found}
+    write_boxes_csv(pd.DataFrame([(k, e) for k, e in errors.items()], columns=["recording", "error"]), out/"failures.csv")
+    if not parts: raise InputError(f"none of the {len(ids)} recordings can be read, see {out/'failures.csv'}; the first: {next(iter(errors.values()))}")
+    p = pd.concat([clip_scores(pd.read_parquet(f), cfg.loss) for f in parts.values()])
     with whole(out/"submission.csv") as f: submission(move(p), ids).to_csv(f, index=False)
-    if not save_preds: shutil.rmtree(out/"scores")
-    for e in errors.values(): print(f"  mean of the others written for: {e}")
+    if wanted: print(f"{list_detections(parts, cfg, run, out, wanted, gap, min_length, threshold)} detections: {out}")
+    elif not save_preds: shutil.rmtree(out/"scores")
+    for e in list(errors.values())[:10]: print(f"  left out, the mean of the others in the submission: {e}")
+    if errors: print(f"{len(errors)} of {len(ids)} recordings failed: {out/'failures.csv'}")
     print(f"{out/'submission.csv'}: {len(ids)} rows; {seconds/60:.1f} minutes of sound in {t:.1f} s, {seconds/t:.0f} s of sound a second")
     return not errors
 
-def stamps(folder, nets): # `models/<model_name>`; dict of fold to network
-    "What tells these weights from others."
-    files = [folder/"config.json", *(folder/f"fold{k}"/"weights.safetensors" for k in nets)]
-    return [[f.parent.name, f.stat().st_size, f.stat().st_mtime] for f in files]
+def to_score(path, split, cfg): # Flags of `rfcx_predict`; `RunConfig`
+    "The folder of recordings, a dict of id to file, and the ids to score."
+    data = Path(path)/split
+    if split == "test" and not data.is_dir(): data = Path(path)
+    found = find_recordings(data)
+    return data, found, wanted(path, cfg, found) if split == "test" and data != Path(path) else list(found)
 
 def wanted(path, cfg, found): # Data folder; `RunConfig`; dict of id to file
     "Ids of the recordings to score: those of `sample_submission.csv`, if there is one with the run's species, else all."

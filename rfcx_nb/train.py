@@ -8,7 +8,7 @@ __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entro
            'box_lwlrap', 'make_net', 'get_learner', 'Checkpoint', 'fit', 'quiet', 'valid_scores', 'train_fold',
            'show_history', 'prepare', 'bring', 'claim', 'rfcx_train']
 
-# %% ../nbs/04_train.ipynb #4189b9ae
+# %% ../nbs/04_train.ipynb #13f743aa
 from .core import InputError, SoundConfig, command, from_dict, load_json, on_path, save_json, whole
 import os, random
 from contextlib import contextmanager
@@ -25,7 +25,8 @@ from fastai.metrics import AccumMetric
 from fastai.torch_core import default_device, set_seed
 from safetensors.torch import load_file, save_file
 from .augment import BandMask, LogMel, MixSounds, SpecMask, SpecPitchShift, audio_augment
-from .crops import CropDataset, add_folds, mel_rows, read_boxes, read_species, species_bands
+from .crops import CropDataset, add_folds, mel_rows, read_boxes, read_species, species_bands, species_names
+from .detections import unvalidated, write_thresholds
 from .encoder import ENCODERS, EmbeddingDataset, EmbeddingNet, embed
 from .model import create_model, place, save_weights
 from .preprocess import find_recordings, preprocess
@@ -317,7 +318,7 @@ def show_history(history, axs=None): # A `history.csv` as a table; two axes
         history.plot(x="epoch", y=list(cols), ax=ax, marker=".")
     return axs
 
-# %% ../nbs/04_train.ipynb #88b2dcd1
+# %% ../nbs/04_train.ipynb #7d43d51e
 def prepare(path, cfg, waves, n_workers): # A folder like Kaggle's; `RunConfig`; the wave store; processes
     "`cfg` with its species and epochs, the boxes of readable recordings with their folds, and the store's folder."
     cfg, boxes = replace(cfg, species=tuple(read_species(path))), read_boxes(path)
@@ -367,6 +368,9 @@ def rfcx_train(
     if not set(folds) <= set(range(cfg.n_folds)): raise InputError(f"there is no fold {fold} of {cfg.n_folds}: 0 to {cfg.n_folds-1}")
     cfg, boxes, store = prepare(path, cfg, waves, n_workers)
     claim(folder, cfg)
+    if not (folder/"thresholds.csv").exists():
+        n = boxes.species_id[boxes.is_tp].value_counts().reindex(range(len(cfg.species)), fill_value=0)
+        write_thresholds(unvalidated(species_names(path, len(cfg.species)), species_bands(boxes[boxes.is_tp], len(cfg.species)), n), folder)
     print(f"{boxes.recording_id.nunique()} recordings, {boxes.is_tp.sum()} boxes heard and {(~boxes.is_tp).sum()} denied, {len(cfg.species)} species; "
           f"{cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()}")
     for k in folds:
