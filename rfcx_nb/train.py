@@ -6,7 +6,7 @@
 __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entropy', 'masked_bce', 'RunConfig', 'preset',
            'load_config', 'make_items', 'read_pseudo', 'batch_changes', 'band_rows', 'get_dls', 'accuracy',
            'box_lwlrap', 'make_net', 'get_learner', 'Checkpoint', 'fit', 'quiet', 'valid_scores', 'train_fold',
-           'show_history', 'prepare', 'bring', 'claim', 'rfcx_train']
+           'show_history', 'prepare', 'bring', 'claim', 'model_card', 'rfcx_train']
 
 # %% ../nbs/04_train.ipynb #13f743aa
 from .core import InputError, SoundConfig, command, from_dict, load_json, on_path, save_json, whole
@@ -318,7 +318,7 @@ def show_history(history, axs=None): # A `history.csv` as a table; two axes
         history.plot(x="epoch", y=list(cols), ax=ax, marker=".")
     return axs
 
-# %% ../nbs/04_train.ipynb #7d43d51e
+# %% ../nbs/04_train.ipynb #d3c25d9d
 def prepare(path, cfg, waves, n_workers): # A folder like Kaggle's; `RunConfig`; the wave store; processes
     "`cfg` with its species and epochs, the boxes of readable recordings with their folds, and the store's folder."
     cfg, boxes = replace(cfg, species=tuple(read_species(path))), read_boxes(path)
@@ -351,6 +351,37 @@ def claim(folder, cfg): # `models/<model_name>`; `RunConfig`
     diff = [f"{k}={old[k]}, now {new[k]}" for k in new if old[k] != new[k]]
     if diff: raise InputError(f"{folder} was trained with {'; '.join(diff)}: choose another --model_name")
 
+def model_card(folder): # `models/<model_name>`
+    "Write `README.md` of a run from what lies in its folder: what it learned from, what it is worth, how to use it."
+    folder, cfg, t = Path(folder), load_config(folder), pd.read_csv(Path(folder)/"thresholds.csv", keep_default_na=False)
+    done, f = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors")), folder/"validation.csv"
+    t = t[["species_id", "species", "confirmed", "threshold", "precision", "recall", "note"]].astype(str)
+    if f.exists(): t = t.join(pd.read_csv(f)[["fp", "auc", "rank_auc"]].astype(str).rename(columns=dict(fp="denied")))
+    table = "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in [t.columns, ["---"]*t.shape[1], *t.to_numpy()])
+    worth = ("Out of fold, on its own training boxes: `auc` is the ROC-AUC of confirmed against denied boxes, `rank_auc` against other species' boxes (the floor of both is .5); "
+             "precision and recall are at the threshold, among held-out boxes.") if f.exists() else "Nobody has validated it: `rfcx_validate` writes what it is worth."
+    licence = ("BirdNET 2.4's weights, which it needs, are CC BY-NC-SA 4.0: not for commercial use, share alike." if cfg.encoder else
+               f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; the licence of those weights holds for these too.")
+    text = f"""# {folder.resolve().name}
+
+A model of rfcx_nb that says which of {len(cfg.species)} species call in a recording. {len(done)} of {cfg.n_folds} folds are trained: {', '.join(done)}.
+
+{worth}
+
+{table}
+
+{licence} The weights are safetensors, and loading them runs no code.
+
+    rfcx_predict --path FOLDER --models {folder.parent.name} --model_name {folder.resolve().name} --format csv
+
+## Settings
+
+```json
+{(folder/"config.json").read_text().strip()}
+```
+"""
+    with whole(folder/"README.md") as o: o.write_text(text, encoding="utf-8")
+
 @command
 def rfcx_train(
     path:str,                # Folder laid out like Kaggle's: train/, train_tp.csv, train_fp.csv, sample_submission.csv
@@ -377,3 +408,4 @@ def rfcx_train(
         if (folder/f"fold{k}"/"weights.safetensors").exists(): print(f"fold {k} is trained already: {folder/f'fold{k}'}"); continue
         last = train_fold(cfg, boxes, k, store, folder, n_workers)
         print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a heard species first, LWLRAP {last.box_lwlrap:.3f}; written to {folder/f'fold{k}'}")
+    model_card(folder)

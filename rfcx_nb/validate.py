@@ -6,7 +6,7 @@
 __all__ = ['box_scores', 'species_report', 'proxy', 'show_curves', 'score_held_out', 'renew', 'noises', 'noise_scores',
            'rfcx_validate']
 
-# %% ../nbs/05a_validate.ipynb #f2e1d6ac
+# %% ../nbs/05a_validate.ipynb #297053d6
 import shutil, tempfile
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf, matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ from .crops import species_bands, species_names
 from .detections import PRECISION, narrow, thresholds, write_thresholds
 from .preprocess import find_recordings
 from .tiled_inference import clip_scores, load_run, read_parts, score_folder, scoring
-from .train import prepare
+from .train import model_card, prepare
 
 # %% ../nbs/05a_validate.ipynb #086d043f
 def box_scores(
@@ -120,7 +120,7 @@ def noise_scores(folder, tile_width, seed=0): # `models/<model_name>`; widths of
     g = per_fold.groupby(["recording_id", np.repeat(list(nets), len(per_fold)//len(nets))])[list(cfg.species)]
     return np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)).max().to_numpy(float)
 
-# %% ../nbs/05a_validate.ipynb #6e6e9d2e
+# %% ../nbs/05a_validate.ipynb #7c339b66
 @command
 def rfcx_validate(
     path:str,                # Folder laid out like Kaggle's
@@ -143,6 +143,7 @@ def rfcx_validate(
     fig = show_curves(logits, boxes, names)
     fig.savefig(folder/"curves.png", dpi=110); plt.close(fig)
     shown = report.assign(**{k: table[k] for k in ("threshold", "recall", "boxes", "note")})
+    model_card(folder)
     print(shown.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
     print(f"thresholds for a precision of {precision:g} among held-out boxes, with the recall there and the boxes that back it: {folder/'thresholds.csv'}. In the field, where most sounds are other sounds, precision is lower: listen, and raise them.")
     print(f"proxy {proxy(report):.3f}: mean of ROC-AUC confirmed against denied {report.auc.mean():.3f} and against other species {report.rank_auc.mean():.3f}, "
