@@ -6,24 +6,24 @@
 __all__ = ['TIDY', 'NAMES', 'VERDICTS', 'FEW', 'read_text', 'numbers', 'read_audacity', 'read_headed', 'raven_only',
            'read_boxes_table', 'write_raven', 'write_audacity', 'write_boxes_csv', 'write_per_recording', 'inside',
            'parts', 'matcher', 'match_table', 'read_tables', 'locate', 'lengths', 'check_rows', 'number_species',
-           'link', 'import_report', 'rfcx_import', 'write_training_tables']
+           'read_numbers', 'link', 'import_report', 'rfcx_import', 'write_training_tables']
 
-# %% ../nbs/01a_box_tables.ipynb #bd2a4948
+# %% ../nbs/01a_box_tables.ipynb #ed33236f
 import csv, io, os, re
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
-from .core import InputError, cell, clean, command, on_path, progress, uncell, whole
+from .core import InputError, cell, clean, command, on_path, plain, progress, uncell, whole
 from .crops import BOX
 from .preprocess import AUDIO, find_recordings
 
-# %% ../nbs/01a_box_tables.ipynb #a71aac71
+# %% ../nbs/01a_box_tables.ipynb #4a77e6cc
 TIDY = ["recording", "start", "end", "low", "high", "species", "verdict", "songtype"]
 NAMES = dict( # What a column may be called, in small letters
     recording=("recording", "recording_id", "begin path", "begin file", "file", "filename", "path"), songtype=("songtype", "songtype_id"), verdict=("verdict",), score=("score",),
     start=("start", "t_min", "begin time (s)", "start (s)", "start_time", "begin"), end=("end", "t_max", "end time (s)", "end (s)", "end_time"),
     low=("low", "f_min", "low freq (hz)", "low_f", "low (hz)"), high=("high", "f_max", "high freq (hz)", "high_f", "high (hz)"),
     species=("species", "annotation", "label", "class", "name", "common name", "species code", "scientific name", "tag", "tags", "sound type", "species_id"))
-VERDICTS = dict.fromkeys(("yes", "y", "true", "1", "tp", "confirmed", "present"), "yes") | dict.fromkeys(("no", "n", "false", "0", "fp", "denied", "absent"), "no")
+VERDICTS = dict.fromkeys(("yes", "y", "true", "1", "1.0", "tp", "confirmed", "present"), "yes") | dict.fromkeys(("no", "n", "false", "0", "0.0", "fp", "denied", "absent"), "no")
 
 # %% ../nbs/01a_box_tables.ipynb #e5777390
 def read_text(file): # Any file
@@ -52,7 +52,7 @@ def read_audacity(lines): # Lines of a label track
     df = pd.DataFrame(rows, columns=["start", "end", "low", "high", "species", "row"])
     return df.assign(low=df.low.where(numbers(df.low) >= 0, ""), high=df.high.where(numbers(df.high) >= 0, "")) # Audacity writes -1 for no frequency
 
-# %% ../nbs/01a_box_tables.ipynb #4e0da8e3
+# %% ../nbs/01a_box_tables.ipynb #478c4c0a
 def read_headed(file, text, label=""): # For messages; a table with a line of headings; column with the species, looked for if empty
     "Boxes of a Raven selection table or a csv, texts as they are."
     first = text.splitlines()[0]
@@ -72,14 +72,17 @@ def read_headed(file, text, label=""): # For messages; a table with a line of he
     df["row"] = np.arange(2, len(df) + 2)
     df = df[(df.drop(columns="row") != "").any(axis=1)]
     out = pd.DataFrame({k: df[i] for k, i in find.items() if i is not None} | dict(row=df.row))
-    return raven_only(out, df, low)
+    return raven_only(file, out, df, low)
 
-def raven_only(out, df, heads): # Boxes; the table and its headings
+def raven_only(file, out, df, heads): # For messages; boxes; the table and its headings
     "`out` with a row a selection, its times counted from the start of its file."
     col = {h: df[i] for i, h in enumerate(heads) if h in ("selection", "view", "file offset (s)", "begin path", "begin file")}
+    if "begin file" in col and "recording" in out: out["recording"] = out.recording.where(out.recording != "", col["begin file"]) # a path may be missing
     if "file offset (s)" in col:
         start, end, at = numbers(out.start), numbers(out.end), numbers(col["file offset (s)"])
-        out = out.assign(start=at.where(at.notna(), start).astype(str), end=(end - start + at).where(at.notna(), end).astype(str))
+        out = out.assign(start=at.astype(str), end=(end - start + at).astype(str))
+    elif "selection" in col and "begin file" in col and col["begin file"].nunique() > 1:
+        raise InputError(f"{file} names several files, but its times may count from the first: in Raven, choose the measurement File Offset (s) and save the table again")
     if {"selection", "view"} <= set(col):
         key = pd.DataFrame(dict(s=col["selection"], f=out.get("recording", ""), wave=col["view"].str.startswith("Waveform")))
         out = out[~key.sort_values("wave", kind="stable").duplicated(["s", "f"]).sort_index()] # the spectrogram's row, which has frequencies
@@ -93,9 +96,11 @@ def read_boxes_table(
     lines, num = text.splitlines(), r"\s*-?\d+(?:[.,]\d+)?\s*"
     if re.match(rf"{num}\t{num}(\t|$)", lines[0]): df = read_audacity(lines)
     else: df = read_headed(file, text, label)
-    df = df.reindex(columns=[*TIDY, "row", "no_verdict", "score"]).astype({"row": int})
+    df = df.reindex(columns=[*TIDY, "row", "no_verdict", "no_hertz", "score"]).astype({"row": int})
     df["no_verdict"] = df.verdict.isna()
+    if re.search(r"(^|_)fp$", Path(file).stem.lower()) and df.no_verdict.all(): df = df.assign(verdict="no", no_verdict=False) # Kaggle's table of denied boxes
     df[TIDY] = df[TIDY].astype(object).where(df[TIDY].notna(), "").astype(str)
+    df["no_hertz"] = ((df.low.str.strip() != "") & numbers(df.low).isna()) | ((df.high.str.strip() != "") & numbers(df.high).isna())
     for k in ("start", "end", "low", "high"): df[k] = numbers(df[k])
     few = df.species.unique(), df.recording.unique() # a million rows name a few species and files
     return df.assign(species=df.species.map({s: clean(uncell(s)) for s in few[0]}), recording=df.recording.map({s: uncell(s.strip()) for s in few[1]})).reset_index(drop=True)
@@ -129,7 +134,7 @@ def inside(k): # A recording's id
     "Does it name a place below a folder?"
     return bool(k) and "\0" not in k and not os.path.isabs(k) and ".." not in re.split(r"[/\\]", k) and not re.match("[A-Za-z]:", k)
 
-# %% ../nbs/01a_box_tables.ipynb #6c0b7cc3
+# %% ../nbs/01a_box_tables.ipynb #b4491639
 def parts(name): # Any path, as any system writes it
     "Its folders and stem, from the last to the first, in small letters."
     o = [s for s in re.split(r"[/\\]", name.casefold()) if s not in ("", ".")][::-1]
@@ -144,7 +149,8 @@ def matcher(ids): # Ids of the recordings that were found
         p = parts(name)
         if not p or p[0] not in by: return []
         score = {k: next((i for i, (a, b) in enumerate(zip(p, q)) if a != b), min(len(p), len(q))) for q, k in by[p[0]]}
-        return [k for k, s in score.items() if s == max(score.values())]
+        best = [k for k, s in score.items() if s == max(score.values())]
+        return [k for k in best if Path(k).name.casefold() == re.split(r"[/\\]", name.casefold())[-1]] or best # 0300.mp3 beside 0300.wav
     return match
 
 def match_table(match, file): # From `matcher`; a table, relative to its folder
@@ -155,7 +161,7 @@ def match_table(match, file): # From `matcher`; a table, relative to its folder
         if found := match((file.parent/stem).as_posix()): return found
     return []
 
-# %% ../nbs/01a_box_tables.ipynb #b43d85d0
+# %% ../nbs/01a_box_tables.ipynb #68487463
 def read_tables(path, label=""): # A table, or a folder with tables at any depth
     "The rows of all tables, with the `table` they are from, and a list of (table, row, what is wrong)."
     path, done, wrong = on_path(path, "a table of boxes or a folder with such tables"), [], []
@@ -168,6 +174,7 @@ def read_tables(path, label=""): # A table, or a folder with tables at any depth
             wrong.append((name, "", "", str(e).replace(str(path) + os.sep, "")))
             continue
         if df.score.notna().any() and df.no_verdict.all(): wrong.append((name, "", "", f"{name} holds detections that nobody has judged: give it a column verdict")); continue
+        if f.parent.name == "audacity" and (f.parent.parent/"detections.json").exists(): wrong.append((name, "", "", f"{name} holds detections that nobody has judged: copy the tracks that you have corrected to a folder of their own")); continue
         done.append(df)
     if not done: raise InputError(f"{path} holds no table of boxes" + (f"; the first that is none: {wrong[0][3]}" if wrong else ""))
     return pd.concat(done, ignore_index=True), wrong
@@ -187,16 +194,17 @@ def lengths(files): # Dict of id to file
     ok, bad = {}, {}
     for k, f in files.items():
         try: info = sf.info(f); ok[k] = (info.frames/info.samplerate, info.samplerate/2)
-        except (sf.LibsndfileError, OSError, RuntimeError): bad[k] = f"{f} cannot be read as audio"
+        except (sf.LibsndfileError, OSError, RuntimeError): bad[k] = f"{plain(f)} cannot be read as audio"
     return ok, bad
 
 def check_rows(df, sizes): # Rows with their `recording_id`; from `lengths`
     "`df` with boxes cut to their recordings, and `wrong` filled in."
     length, top = (df.recording_id.map({k: v[i] for k, v in sizes.items()}).astype(float) for i in (0, 1))
-    df = df.assign(low=df.low.fillna(0).clip(lower=0), high=np.minimum(df.high.fillna(top), top), was=df.end, end=np.minimum(df.end, length), start=df.start.clip(lower=0).where(df.start > -.05, df.start))
+    df = df.assign(no_band=df.low.isna() & df.high.isna(), below=df.low < 0, low=df.low.fillna(0), high=np.minimum(df.high.fillna(top), top), was=df.end, end=np.minimum(df.end, length), start=df.start.clip(lower=0).where(df.start > -.05, df.start))
     verdict = df.verdict.str.strip().str.lower()
     df["is_tp"] = (verdict.map(VERDICTS) == "yes") | df.no_verdict
     for bad, what in ((df.species == "", "no species"), (df.start.isna() | df.was.isna(), "start or end is not a number"), (df.was <= df.start, "end is not after start"),
+                      (df.no_hertz, "low or high is not a number"), (df.below, "low is below 0 Hz"), (df.high < 20, "high is below 20 Hz: frequencies must be in Hz, without marks for thousands"),
                       (df.start < 0, "the box begins before the recording"), (df.start >= length, "the box is outside the recording"),
                       (df.high <= df.low, "high is not above low, or low is above half the sample rate"),
                       (~df.no_verdict & verdict.isin(["", "unsure", "?", "unknown", "maybe"]), "not judged"),
@@ -209,17 +217,27 @@ def check_rows(df, sizes): # Rows with their `recording_id`; from `lengths`
     df.loc[ok.index[both], "wrong"] = "the same box is confirmed and denied"
     return df
 
-# %% ../nbs/01a_box_tables.ipynb #21e43a20
+# %% ../nbs/01a_box_tables.ipynb #53b30869
 FEW = 10 # Confirmed boxes below which a species is hard to learn, and impossible to measure
 
 def number_species(names, file): # Names that occur; `species.csv`, perhaps not there yet
     "Dict of name to number: those of `file` first, then the others in alphabetical order."
-    old = pd.read_csv(file, dtype=str, keep_default_na=False).sort_values("species_id", key=lambda x: pd.to_numeric(x)).name.map(uncell).tolist() if file.exists() else []
-    return {s: i for i, s in enumerate([*old, *sorted(set(names) - set(old))])}
+    old = read_numbers(file) if file.exists() else {}
+    new = sorted(set(names) - set(old), key=lambda s: [(int(o), "") if o.isdigit() else (-1, o) for o in re.split(r"([0-9]+)", s)])
+    return old | {s: i for i, s in enumerate(new, max(old.values(), default=-1) + 1)}
+
+def read_numbers(file): # `species.csv`
+    "Dict of name to number, checked."
+    df = pd.read_csv(file, dtype=str, keep_default_na=False)
+    if not {"species_id", "name"} <= set(df): raise InputError(f"{file} needs the columns species_id and name; it has {', '.join(df)}")
+    if not df.species_id.str.fullmatch("[0-9]{1,4}").all() or df.species_id.astype(int).duplicated().any() or df.name.duplicated().any():
+        raise InputError(f"{file}: every species_id must be a number of its own, and every name too")
+    return {uncell(s): int(i) for i, s in zip(df.species_id, df.name)}
 
 def link(folder, target): # `data/train`; the recordings
     "Make `folder` stand for `target`."
     if folder.resolve() == target.resolve(): return
+    if folder.parent.resolve() == target.resolve(): raise InputError(f"{target} holds the recordings: choose an --out elsewhere")
     if folder.is_symlink(): folder.unlink()
     elif folder.exists(): raise InputError(f"{folder} is there already and is not {target}: move it away, or choose another --out")
     try: folder.symlink_to(target.resolve(), target_is_directory=True)
@@ -229,12 +247,16 @@ def import_report(df, wrong, unnamed, names): # Checked rows; problems of whole 
     "What is printed: a row a species, and how many rows were left out for which reason."
     ok = df[df.wrong == ""]
     n = ok.groupby("species").agg(confirmed=("is_tp", "sum"), denied=("is_tp", lambda x: (~x).sum()), recordings=("recording_id", "nunique")).reindex(list(names), fill_value=0)
-    lines = [n.rename_axis(None).to_string()]
+    lines = [n.rename(index=lambda s: s if len(s) <= 60 else s[:57] + "...").rename_axis(None).to_string()]
+    alike = [o for _, o in pd.Series(list(names)).groupby(lambda i: list(names)[i].casefold()) if len(o) > 1]
+    lines += [f"{' and '.join(o)} differ in capitals only and are different species here" for o in alike]
     few = n.index[n.confirmed < FEW]
     if len(few): lines.append(f"fewer than {FEW} confirmed boxes, too few to measure and hard to learn: {', '.join(few)}")
     for what, k in df.wrong[df.wrong != ""].value_counts().items(): lines.append(f"left out, {k} row{'s'[:k > 1]}: {what}")
     lines += [f"left out, a whole file: {w[3]}" for w in wrong]
     cut = int((ok.was > ok.end + 1e-6).sum())
+    bare = int(ok.no_band.sum())
+    if bare: lines.append(f"{bare} boxes have no frequencies and reach over all of them: columns for these are called low and high, in Hz")
     if cut: lines.append(f"{cut} boxes run over the end of their recording and are cut there")
     if unnamed: lines.append(f"{len(unnamed)} recordings that no row names, from {unnamed[0]} to {unnamed[-1]}")
     return "\n".join(lines)
@@ -247,6 +269,7 @@ def rfcx_import(
     label:str=""):    # Column with the species, if it has an unusual name
     "Make a folder to train on from boxes in any usual table; what is left out is named in import_report.csv."
     found, out = find_recordings(recordings), Path(out)
+    if (out/"train_tp.csv").exists() and not (out/"import_report.csv").exists(): raise InputError(f"{out/'train_tp.csv'} was not made by rfcx_import and would be lost: choose another --out")
     df, wrong = read_tables(boxes, label)
     df = locate(df, found, recordings)
     sizes, bad = lengths({k: found[k] for k in progress(df.recording_id[df.recording_id != ""].unique(), desc="headers")})
@@ -270,4 +293,6 @@ def write_training_tables(ok, ids, out): # Checked rows; numbers of the species;
     t = t.rename(columns=dict(start="t_min", end="t_max", low="f_min", high="f_max"))
     for tp, name in ((True, "train_tp.csv"), (False, "train_fp.csv")):
         with whole(out/name) as f: t.loc[t.is_tp == tp, BOX].to_csv(f, index=False)
-    with whole(out/"species.csv") as f: pd.DataFrame(dict(species_id=list(ids.values()), name=[cell(s) for s in ids])).to_csv(f, index=False)
+    old = pd.read_csv(out/"species.csv", dtype=str, keep_default_na=False) if (out/"species.csv").exists() else pd.DataFrame(columns=["species_id", "name"])
+    new = {s: i for s, i in ids.items() if str(i) not in set(old.species_id)}
+    with whole(out/"species.csv") as f: pd.concat([old, pd.DataFrame(dict(species_id=list(new.values()), name=[cell(s) for s in new]))]).to_csv(f, index=False) # its other columns stay

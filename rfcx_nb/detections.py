@@ -38,7 +38,7 @@ def calibrate(
     fit = LogisticRegression(C=1e3).fit(np.r_[x, x][:, None], np.repeat([1, 0], len(x)), sample_weight=np.r_[t, 1 - t])
     return float(fit.coef_[0, 0]), float(fit.intercept_[0])
 
-# %% ../nbs/06_detections.ipynb #7d22ebf4
+# %% ../nbs/06_detections.ipynb #3a9db80d
 PRECISION = .9 # Share of the detections that should be right
 TABLE = ["species_id", "species", "low", "high", "confirmed", "against", "slope", "intercept", "threshold", "precision", "recall", "boxes", "note"]
 
@@ -84,7 +84,7 @@ def thresholds(
         if not n: at, note = (np.nan,)*3 + (0,), "no confirmed box: never reported"
         elif np.isnan(at[0]): note = (note + "; " if note else "") + f"no threshold reaches a precision of {precision:g}: never reported"
         floor = expit(fit[0]*noise[s] + fit[1])
-        if floor > at[0]: at, note = (floor, *reached(expit(fit[0]*x + fit[1]), y, floor)), (note + "; " if note else "") + "held up by noise that scores as high"
+        if floor > at[0]: at, note = (floor, *reached(expit(fit[0]*x + fit[1]), y, floor)), (note + "; " if note else "") + "raised, since mere noise scores as high"
         rows.append((s, names[s], *bands[s], n, int((~y).sum()), *fit, *at, note))
     return pd.DataFrame(rows, columns=TABLE)
 
@@ -140,7 +140,7 @@ def detect(
             if t1 - t0 >= min_length: rows.append((w.recording_id.iloc[0], round(t0, 3), round(t1, 3), t.low, t.high, t.species, round(float(p[a:z+1].max()), 4)))
     return pd.DataFrame(rows, columns=DETECTION).sort_values(["start", "species"], ignore_index=True)
 
-# %% ../nbs/06_detections.ipynb #73a934ff
+# %% ../nbs/06_detections.ipynb #608b8dfc
 FORMATS = ("csv", "parquet", "raven", "audacity")
 
 def formats(s): # What a person asked for, with commas
@@ -156,11 +156,14 @@ def same(a, b): # Two folders
     return names[0] == names[1] and not any(filecmp.cmpfiles(a, b, map(str, names[0]), shallow=False)[1:])
 
 def replace_folder(new, old): # A folder that is whole; its place
-    "Move `new` to `old`; what is there and differs is kept beside it."
+    "Move `new` to `old`; what is there and differs is kept beside it, at the path that is returned."
+    aside = None
     if old.exists():
         if same(new, old): shutil.rmtree(new); return
-        old.rename(next(d for d in (old.with_name(f"{old.name}.{i}") for i in range(1, 10**6)) if not d.exists()))
+        aside = next(d for d in (old.with_name(f"{old.name}.{i}") for i in range(1, 10**6)) if not d.exists())
+        old.rename(aside)
     new.rename(old)
+    return aside
 
 def write_detections(df, out, wanted): # Detections; a folder; from `formats`
     "Write `detections.csv`, `detections.parquet`, `raven/` and `audacity/`, as `wanted`."
@@ -174,4 +177,4 @@ def write_detections(df, out, wanted): # Detections; a folder; from `formats`
         if new.exists(): shutil.rmtree(new)
         new.mkdir(parents=True)
         write_per_recording(df, new, write, suffix)
-        replace_folder(new, out/name)
+        if moved := replace_folder(new, out/name): print(f"  {out/name} held something else, perhaps your corrections: it is {moved} now")

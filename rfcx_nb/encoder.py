@@ -6,7 +6,7 @@
 __all__ = ['ENCODERS', 'HOP', 'Encoder', 'TFLite', 'BirdNET', 'get_encoder', 'embed_file', 'stored', 'embed', 'EmbeddingDataset',
            'EmbeddingNet', 'score_embeddings']
 
-# %% ../nbs/03b_encoder.ipynb #f510af39
+# %% ../nbs/03b_encoder.ipynb #1d3dda16
 import importlib.util, warnings
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 from .core import InputError, progress, whole
 from .crops import BoxDataset
-from .preprocess import map_jobs, pieces
+from .preprocess import map_jobs, pieces, stamp
 
 # %% ../nbs/03b_encoder.ipynb #b4e0d8bc
 class Encoder:
@@ -85,21 +85,19 @@ def embed_file(src, encoder, hop=HOP, bs=16): # Audio file; an `Encoder`; s; win
     elif todo - step + n < first + len(x): run([len(x) - n])
     return np.array(starts), np.concatenate(feats)
 
-# %% ../nbs/03b_encoder.ipynb #803fdd3d
+# %% ../nbs/03b_encoder.ipynb #ca3d9abb
 def stored(folder, k): return Path(folder)/f"{k}.safetensors" # File of recording `k`
-
-def _stamp(src): return f"{src.stat().st_size} {int(src.stat().st_mtime)}" # What tells a file from a later one of its name
 
 def _job(name, k, src, folder):
     try: starts, feats = embed_file(src, get_encoder(name))
     except InputError as e: return k, str(e)
-    with whole(stored(folder, k)) as f: save_file(dict(start=starts, features=feats), f, dict(source=_stamp(src)))
+    with whole(stored(folder, k)) as f: save_file(dict(start=starts, features=feats), f, dict(source=str(stamp(src))))
     return k, ""
 
 def _is_done(k, src, folder):
     f = stored(folder, k)
     if not f.exists(): return False
-    with safe_open(f, "np") as o: return (o.metadata() or {}).get("source") == _stamp(src)
+    with safe_open(f, "np") as o: return (o.metadata() or {}).get("source") == str(stamp(src))
 
 def embed(
     name,           # A key of `ENCODERS`

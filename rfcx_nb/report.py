@@ -6,8 +6,9 @@
 __all__ = ['STAMP', 'SAID', 'STYLE', 'SCRIPT', 'start_time', 'comment', 'choose', 'cut_sound', 'picture', 'player', 'cards',
            'bars', 'by_time', 'card', 'page', 'read_detections', 'rfcx_report', 'Review']
 
-# %% ../nbs/06a_report.ipynb #c003dca1
+# %% ../nbs/06a_report.ipynb #3dfc8532
 import base64, html, io, json, re
+from hashlib import sha256
 from datetime import datetime, timedelta
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
@@ -80,14 +81,14 @@ def cards(df, files, each=3): # Detections; dict of recording id to file; how ma
             res.append({k: getattr(d, k) for k in (*df.columns, "kind")} | dict(image=picture(x, sr, at, d), audio=player(x, sr)))
     return res
 
-# %% ../nbs/06a_report.ipynb #7e58355a
+# %% ../nbs/06a_report.ipynb #6c84a3e4
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:0;color:#1c2b22;background:#f6f7f4}main{max-width:1120px;margin:auto;padding:1em 1.2em 6em}
 h1{margin:.2em 0}h2{margin:1.6em 0 .2em;border-top:2px solid #9db8a5;padding-top:.6em}.dim{color:#5c6b62}nav a{margin-right:.9em;white-space:nowrap}
 .bars{display:flex;gap:2.5em;flex-wrap:wrap}svg text{font-size:9px;fill:#5c6b62}svg rect{fill:#3f7f5f}.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(310px,1fr));gap:.9em;margin:.6em 0}
 .card{background:#fff;border:1px solid #d6dfd8;border-radius:6px;padding:.5em}.card img{width:100%}.card audio{width:100%;height:32px}.card p{margin:.2em 0;font-size:13px;overflow-wrap:anywhere}
 .card button{padding:.25em .9em;margin-right:.4em;border:1px solid #9db8a5;border-radius:4px;background:#fff;cursor:pointer}.card button[aria-pressed=true]{background:#3f7f5f;color:#fff}
 .card b{text-transform:uppercase;font-size:11px;letter-spacing:.05em;color:#3f7f5f}footer{position:fixed;bottom:0;left:0;right:0;background:#1c2b22;color:#fff;padding:.6em 1.2em}footer button{font-size:15px;padding:.3em 1em;margin-left:1em}"""
-SCRIPT = """const cards=JSON.parse(document.getElementById('cards').textContent),key='rfcx '+document.title+cards.length;let said={};
+SCRIPT = """const cards=JSON.parse(document.getElementById('cards').textContent),key='rfcx '+document.body.dataset.key;let said={};
 try{said=JSON.parse(localStorage.getItem(key))||{}}catch(e){}
 function show(){document.querySelectorAll('.card').forEach(c=>c.querySelectorAll('button').forEach(b=>b.setAttribute('aria-pressed',said[c.dataset.i]===b.textContent)));
 document.getElementById('count').textContent=Object.keys(said).length+' of '+cards.length+' judged';try{localStorage.setItem(key,JSON.stringify(said))}catch(e){}}
@@ -136,13 +137,14 @@ def page(
     nav = "".join(f'<a href="#s{n}">{e(s)} ({(df.species == s).sum()})</a>' for n, s in enumerate(order))
     return (f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<style>{STYLE}</style></head><body><main><h1>{e(title)}</h1><p class="dim">{html.escape(about)}</p><nav>{nav}</nav>{"".join(parts) or "<p>Nothing was detected.</p>"}</main>
+<style>{STYLE}</style></head><body data-key="{sha256(data.encode()).hexdigest()[:24]}"><main><h1>{e(title)}</h1><p class="dim">{html.escape(about)}</p><nav>{nav}</nav>{"".join(parts) or "<p>Nothing was detected.</p>"}</main>
 <footer><span id="count"></span><button id="save">download verdicts.csv</button></footer><script type="application/json" id="cards">{data}</script><script>{SCRIPT}</script></body></html>""")
 
-# %% ../nbs/06a_report.ipynb #5000faaa
+# %% ../nbs/06a_report.ipynb #65cd4dd5
 def read_detections(file): # `detections.csv`
     "Detections as a table, checked."
-    df = pd.read_csv(on_path(file, "the detections.csv that rfcx_predict --format csv writes"), dtype={"recording": str, "species": str}, keep_default_na=False)
+    try: df = pd.read_csv(on_path(file, "the detections.csv that rfcx_predict --format csv writes"), dtype={"recording": str, "species": str}, keep_default_na=False)
+    except ValueError as e: raise InputError(f"{file} is not a readable csv table ({str(e).strip()})") from None
     lacks = [c for c in ("recording", "start", "end", "low", "high", "species", "score") if c not in df]
     if lacks: raise InputError(f"{file} has no column {', '.join(lacks)}; it has {', '.join(df)}")
     for c in ("start", "end", "low", "high", "score"):
@@ -157,6 +159,7 @@ def rfcx_report(
     recordings:str="",  # Where the recordings are now, if not where they were
     each:int=3):        # Best, median and doubtful detections of a species, so many of each
     "Make report.html: counts by hour and day, and detections to listen to and to judge. The verdicts go to rfcx_import."
+    if each < 1: raise InputError(f"each is {each}: it must be at least 1")
     path, how = on_path(path, "a folder that rfcx_predict --format csv wrote"), Path(path)/"scores"/"_how.json"
     df = read_detections(path/"detections.csv")
     if not recordings and not how.exists(): raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
@@ -165,7 +168,10 @@ def rfcx_report(
     if lost: print(f"{len(lost)} recordings are not in {recordings or load_json(how)['data']}, the first: {lost[0]}")
     when = pd.Series({k: start_time(k) or start_time("", comment(found[k])) for k in progress(df.recording.unique(), desc="times") if k in found}, dtype="datetime64[ns]")
     picks = cards(df, found, each)
-    about = f"{len(df)} detections of {df.species.nunique()} species in {df.recording.nunique()} of {len(found)} recordings. Times as the recorders' clocks had them."
+    f = path/"failures.csv"
+    bad = pd.read_csv(f, dtype=str) if f.exists() else []
+    about = (f"{len(df)} detections of {df.species.nunique()} species in {df.recording.nunique()} of {len(found)} recordings" + (f", of which {len(bad)} could not be read, see failures.csv" if len(bad) else "") +
+             ". Times as the recorders' clocks had them. Percentages are the probability that the run gives to a detection.")
     with whole(path/"report.html") as f: f.write_text(page(df, picks, when, f"Detections in {path.resolve().name}", about), encoding="utf-8")
     print(f"{path/'report.html'}: {len(picks)} detections to judge, {(path/'report.html').stat().st_size/1e6:.1f} MB; rfcx_import reads the verdicts.csv that it saves")
 

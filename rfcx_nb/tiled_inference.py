@@ -6,12 +6,12 @@
 __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', 'one_pass_fits', 'Pieces', 'score_piece',
            'score_wave', 'score_recordings', 'score_features', 'as_tensor', 'clip_scores', 'prior_shift',
            'minmax_shift', 'em_prevalence', 'find_shift', 'read_prevalence', 'submission', 'read_submission',
-           'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'part', 'score_folder', 'read_parts', 'stamps',
-           'scoring', 'list_detections', 'rfcx_predict', 'to_score', 'wanted']
+           'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'part', 'is_done', 'score_folder', 'read_parts',
+           'stamps', 'scoring', 'list_detections', 'rfcx_predict', 'to_score', 'wanted']
 
-# %% ../nbs/05_tiled_inference.ipynb #1515b0ec
-from .core import InputError, command, load_json, on_path, progress, save_json, whole
-import os, shutil
+# %% ../nbs/05_tiled_inference.ipynb #b973eeff
+from .core import InputError, command, load_json, on_path, plain, progress, save_json, whole
+import json, os, shutil
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -19,13 +19,14 @@ import numpy as np, pandas as pd, torch, matplotlib.pyplot as plt
 from fastai.torch_core import default_device
 from safetensors.numpy import load_file
 from scipy.special import expit, logit, softmax
+from pyarrow.parquet import read_schema
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from .augment import LogMel, normalise, show_mel
 from .box_tables import write_boxes_csv
 from .detections import detect, formats, narrow, read_thresholds, write_detections
 from .encoder import embed, score_embeddings, stored
 from .model import load_weights, place, score_windows
-from .preprocess import find_recordings, pieces
+from .preprocess import find_recordings, pieces, stamp
 from .train import load_config, make_net
 
 # %% ../nbs/05_tiled_inference.ipynb #7f63737f
@@ -308,7 +309,7 @@ def show_map(
     fig.colorbar(im, ax=axs, label="probability", fraction=.025, pad=.01)
     return fig
 
-# %% ../nbs/05_tiled_inference.ipynb #2815bc92
+# %% ../nbs/05_tiled_inference.ipynb #b86fcd9c
 def begin(folder, how): # Folder of the parts; all that decides what they hold
     "Make `folder`, or go on in it if its parts were made in just this way; an error that says what differs if not."
     f = folder/"_how.json"
@@ -325,6 +326,13 @@ def part(folder, k): # Folder of the parts; a recording's id
     b = k.encode()
     return folder/f"{k if len(b) < 200 else b[:150].decode(errors='ignore') + '-' + sha256(b).hexdigest()[:16]}.parquet"
 
+def is_done(part, src): # A part; its recording
+    "Is `part` there, whole, and made of this very file?"
+    if not part.exists(): return False
+    try: meta = read_schema(part).metadata or {}
+    except (OSError, ValueError): return False # damaged: it is made again
+    return json.loads(meta.get(b"PANDAS_ATTRS", b"{}")).get("source", list(stamp(src))) == list(stamp(src))
+
 def score_folder(
     cfg, nets, files, # From `load_run`; dict of recording id to file
     folder,           # Where the parts go, a Parquet file a recording
@@ -332,10 +340,11 @@ def score_folder(
     n_workers=None, features=None, **kw): # Folder of an encoder's features; more for `score_recordings`
     "Bring the scores of `files` into `folder`; return a dict of id to part, a dict of errors, and the seconds of sound that were scored now."
     begin(folder, how)
-    todo, errors, seconds = {k: f for k, f in files.items() if not part(folder, k).exists()}, {}, 0.
+    todo, errors, seconds = {k: f for k, f in files.items() if not is_done(part(folder, k), f)}, {}, 0.
     scored = score_features(cfg, nets, todo, features, n_workers) if cfg.encoder else score_recordings(cfg, nets, todo, n_workers=n_workers, **kw)
     for k, df, e in progress(scored, len(todo), "predict"):
-        if e: errors[k] = e; continue
+        if e or df.isna().any(axis=None): errors[k] = e or f"{plain(files[k])}: the network gives scores that are no numbers"; continue
+        df.attrs["source"] = list(stamp(files[k]))
         with whole(part(folder, k)) as f: df.to_parquet(f, index=False)
         seconds += df.end.max()
     return {k: part(folder, k) for k in files if k not in errors}, errors, seconds
@@ -344,7 +353,7 @@ def read_parts(parts): # Dict of id to file, from `score_folder`
     "The scores table of all of them."
     return pd.concat(map(pd.read_parquet, parts.values()), ignore_index=True)
 
-# %% ../nbs/05_tiled_inference.ipynb #d76d821e
+# %% ../nbs/05_tiled_inference.ipynb #fc8b0d72
 def stamps(folder, nets): # `models/<model_name>`; dict of fold to network
     "What tells these weights from others."
     files = [folder/"config.json", *(folder/f"fold{k}"/"weights.safetensors" for k in nets)]
@@ -393,7 +402,9 @@ def rfcx_predict(
     preds:str="preds",           # Where predictions go without --out
     n_workers:int=None):         # Processes that decode (default: a core each but one, at most 4)
     "Score the recordings of a folder; write submission.csv, failures.csv and, if asked for, detections. Goes on where it was stopped."
-    wanted, run, out = formats(format), Path(models)/model_name, Path(out or Path(preds)/model_name)
+    for k, v, most in (("threshold", threshold, 1), ("gap", gap, np.inf), ("min_length", min_length, np.inf)):
+        if v is not None and not 0 <= v <= most: raise InputError(f"{k} is {v}: it must be at least 0" + (" and at most 1" if most == 1 else ""))
+    wanted_formats, run, out = formats(format), Path(models)/model_name, Path(out or Path(preds)/model_name)
     cfg, nets = load_run(run, fold, default_device())
     data, found, ids = to_score(path, split, cfg)
     move = find_shift(prevalence, shift, cfg, run)
@@ -407,10 +418,10 @@ def rfcx_predict(
     if not parts: raise InputError(f"none of the {len(ids)} recordings can be read, see {out/'failures.csv'}; the first: {next(iter(errors.values()))}")
     p = pd.concat([clip_scores(pd.read_parquet(f), cfg.loss) for f in parts.values()])
     with whole(out/"submission.csv") as f: submission(move(p), ids).to_csv(f, index=False)
-    if wanted: print(f"{list_detections(parts, cfg, run, out, wanted, gap, min_length, threshold)} detections: {out}")
+    if wanted_formats: print(f"{list_detections(parts, cfg, run, out, wanted_formats, gap, min_length, threshold)} detections: {out}")
     elif not save_preds: shutil.rmtree(out/"scores")
-    for e in list(errors.values())[:10]: print(f"  left out, the mean of the others in the submission: {e}")
-    if errors: print(f"{len(errors)} of {len(ids)} recordings failed: {out/'failures.csv'}")
+    for e in list(errors.values())[:10]: print(f"  left out: {e}")
+    if errors: print(f"{len(errors)} of {len(ids)} recordings failed: {out/'failures.csv'}; their rows in submission.csv are the mean of the others")
     print(f"{out/'submission.csv'}: {len(ids)} rows; {seconds/60:.1f} minutes of sound in {t:.1f} s, {seconds/t:.0f} s of sound a second")
     return not errors
 

@@ -120,7 +120,7 @@ def noise_scores(folder, tile_width, seed=0): # `models/<model_name>`; widths of
     g = per_fold.groupby(["recording_id", np.repeat(list(nets), len(per_fold)//len(nets))])[list(cfg.species)]
     return np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)).max().to_numpy(float)
 
-# %% ../nbs/05a_validate.ipynb #7c339b66
+# %% ../nbs/05a_validate.ipynb #99d022d0
 @command
 def rfcx_validate(
     path:str,                # Folder laid out like Kaggle's
@@ -145,6 +145,8 @@ def rfcx_validate(
     shown = report.assign(**{k: table[k] for k in ("threshold", "recall", "boxes", "note")})
     model_card(folder)
     print(shown.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
+    print("tp, fp: confirmed and denied boxes. auc: are the confirmed ones scored higher than the denied (1), or is it guessed (.5)? rank_auc: the same against boxes of other species. "
+          "threshold: with its recall, and the number of held-out boxes above it, which are those of all species where the note says so.")
     print(f"thresholds for a precision of {precision:g} among held-out boxes, with the recall there and the boxes that back it: {folder/'thresholds.csv'}. In the field, where most sounds are other sounds, precision is lower: listen, and raise them.")
     print(f"proxy {proxy(report):.3f}: mean of ROC-AUC confirmed against denied {report.auc.mean():.3f} and against other species {report.rank_auc.mean():.3f}, "
           f"out of fold, {len(boxes)} boxes, {scores.fold.nunique()} of {cfg.n_folds} folds; {folder/'validation.csv'}, {folder/'curves.png'}")
