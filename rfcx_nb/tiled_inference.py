@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', 'one_pass_fits', 'Pieces', 'score_piece',
-           'score_wave', 'score_recordings', 'score_features', 'as_tensor', 'clip_scores', 'prior_shift',
+           'score_wave', 'decoders', 'score_recordings', 'score_features', 'as_tensor', 'clip_scores', 'prior_shift',
            'minmax_shift', 'em_prevalence', 'find_shift', 'read_prevalence', 'submission', 'read_submission',
            'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'part', 'is_done', 'score_folder', 'read_parts',
            'stamps', 'scoring', 'list_detections', 'rfcx_predict', 'to_score', 'wanted']
@@ -122,7 +122,7 @@ def score_piece(
             logits.append(x.float())
     return pd.concat(keys, ignore_index=True), torch.cat(logits)
 
-# %% ../nbs/05_tiled_inference.ipynb #27391cf4
+# %% ../nbs/05_tiled_inference.ipynb #f9b8c0eb
 @torch.inference_mode()
 def score_wave(
     cfg, nets, # From `load_run`
@@ -139,16 +139,20 @@ def score_wave(
     for i, (k, v) in enumerate(dict(start=t, end=t + keys.width*cfg.frame_seconds, fold=keys.fold).items()): df.insert(i, k, v)
     return df
 
+def decoders():
+    "How many processes should decode: on two cores without a GPU none, since the network takes both."
+    return 0 if os.cpu_count() <= 2 and not torch.cuda.is_available() else min(max(os.cpu_count() - 1, 1), 4)
+
 def score_recordings(
     cfg, nets,             # From `load_run`
     files,                 # Dict of recording id to audio file
     widths=(64, 128, 256), # Widths of the tiles, in frames
     step=.5,               # From tile to tile, in tile widths
     one_pass=None,         # One pass of the backbone, or tiles? What fits the network if None
-    n_workers=None):       # Processes that decode; a core each but one, at most 4, if None
+    n_workers=None):       # Processes that decode; `decoders` if None
     "Yield (recording_id, its part of the scores table, error) as recordings finish; table or error is None."
     if one_pass is None: one_pass = one_pass_fits(next(iter(nets.values())), widths)
-    n = min(max(os.cpu_count() - 1, 1), 4) if n_workers is None else n_workers
+    n = decoders() if n_workers is None else n_workers
     parts = {}
     for k, start, x, error, last in DataLoader(Pieces(files, cfg.sample_rate), batch_size=None, num_workers=n, collate_fn=as_tensor,
                                                pin_memory=torch.cuda.is_available()):
@@ -353,7 +357,7 @@ def read_parts(parts): # Dict of id to file, from `score_folder`
     "The scores table of all of them."
     return pd.concat(map(pd.read_parquet, parts.values()), ignore_index=True)
 
-# %% ../nbs/05_tiled_inference.ipynb #fc8b0d72
+# %% ../nbs/05_tiled_inference.ipynb #8349aa96
 def stamps(folder, nets): # `models/<model_name>`; dict of fold to network
     "What tells these weights from others."
     files = [folder/"config.json", *(folder/f"fold{k}"/"weights.safetensors" for k in nets)]
@@ -400,7 +404,7 @@ def rfcx_predict(
     waves:str="waves",           # Where a frozen encoder's features are kept
     models:str="models",         # Where runs are kept
     preds:str="preds",           # Where predictions go without --out
-    n_workers:int=None):         # Processes that decode (default: a core each but one, at most 4)
+    n_workers:int=None):         # Processes that decode (default: a core each but one, at most 4; none on two cores without a GPU)
     "Score the recordings of a folder; write submission.csv, failures.csv and, if asked for, detections. Goes on where it was stopped."
     for k, v, most in (("threshold", threshold, 1), ("gap", gap, np.inf), ("min_length", min_length, np.inf)):
         if v is not None and not 0 <= v <= most: raise InputError(f"{k} is {v}: it must be at least 0" + (" and at most 1" if most == 1 else ""))

@@ -120,7 +120,7 @@ def noise_scores(folder, tile_width, seed=0): # `models/<model_name>`; widths of
     g = per_fold.groupby(["recording_id", np.repeat(list(nets), len(per_fold)//len(nets))])[list(cfg.species)]
     return np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)).max().to_numpy(float)
 
-# %% ../nbs/05a_validate.ipynb #99d022d0
+# %% ../nbs/05a_validate.ipynb #40595abb
 @command
 def rfcx_validate(
     path:str,                # Folder laid out like Kaggle's
@@ -129,7 +129,7 @@ def rfcx_validate(
     waves:str="waves",       # Wave store
     precision:float=PRECISION, # Share of the detections of a species that should be right, for its threshold
     tile_width:tuple=(64, 128, 256), # Widths of the tiles, in frames
-    n_workers:int=None):     # Processes that decode (default: a core each but one, at most 4)
+    n_workers:int=None):     # Processes that decode (default: as rfcx_predict)
     "Score the training recordings out of fold; write validation.csv, thresholds.csv, prior.csv and curves.png into models/<model_name>."
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     boxes, scores, cfg = score_held_out(path, model_name, models, waves, tile_width, n_workers=n_workers)
