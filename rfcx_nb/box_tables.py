@@ -8,8 +8,9 @@ __all__ = ['TIDY', 'NAMES', 'VERDICTS', 'FEW', 'read_text', 'numbers', 'read_aud
            'parts', 'matcher', 'match_table', 'read_tables', 'locate', 'lengths', 'check_rows', 'number_species',
            'read_numbers', 'link', 'import_report', 'rfcx_import', 'write_training_tables']
 
-# %% ../nbs/01a_box_tables.ipynb #ed33236f
+# %% ../nbs/01a_box_tables.ipynb #6a211bd7
 import csv, io, os, re
+from zlib import crc32
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
 from .core import InputError, cell, clean, command, on_path, plain, progress, uncell, whole
@@ -105,7 +106,7 @@ def read_boxes_table(
     few = df.species.unique(), df.recording.unique() # a million rows name a few species and files
     return df.assign(species=df.species.map({s: clean(uncell(s)) for s in few[0]}), recording=df.recording.map({s: uncell(s.strip()) for s in few[1]})).reset_index(drop=True)
 
-# %% ../nbs/01a_box_tables.ipynb #8c1c6fad
+# %% ../nbs/01a_box_tables.ipynb #57155511
 def write_raven(df, file): # Rows of one recording, as `TIDY`, perhaps with a `score`; where to
     "Write a Raven selection table."
     out = pd.DataFrame({"Selection": range(1, len(df) + 1), "View": "Spectrogram 1", "Channel": 1, "Begin Time (s)": df.start.to_numpy(), "End Time (s)": df.end.to_numpy(),
@@ -128,7 +129,9 @@ def write_per_recording(df, folder, write, suffix): # `TIDY` rows; where to; `wr
     "Write a file for each recording of `df`, in folders like those of the recordings."
     for k, g in df.groupby("recording", sort=False):
         if not inside(k): raise InputError(f"{k!r} cannot be the name of a recording: it would lead out of {folder}")
-        write(g, Path(folder)/f"{k}{suffix}")
+        name = k.rsplit("/", 1)[-1]
+        if len((name + suffix).encode()) > 255: name = name.encode()[:150].decode(errors="ignore") + f"-{crc32(k.encode()):08x}" # more than a disk allows
+        write(g, (Path(folder)/k).with_name(name + suffix))
 
 def inside(k): # A recording's id
     "Does it name a place below a folder?"

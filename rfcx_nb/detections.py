@@ -7,14 +7,14 @@ __all__ = ['PRECISION', 'TABLE', 'DETECTION', 'FORMATS', 'narrow', 'calibrate', 
            'thresholds', 'write_thresholds', 'unvalidated', 'read_thresholds', 'runs', 'detect', 'formats', 'same',
            'replace_folder', 'write_detections']
 
-# %% ../nbs/06_detections.ipynb #90f1b917
+# %% ../nbs/06_detections.ipynb #f54496b2
 import filecmp, shutil
 from pathlib import Path
 import numpy as np, pandas as pd
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 from .box_tables import FEW, write_audacity, write_boxes_csv, write_per_recording, write_raven
-from .core import InputError, whole
+from .core import InputError, uncell, whole
 from .preprocess import PIECE
 
 # %% ../nbs/06_detections.ipynb #6328c65c
@@ -88,7 +88,7 @@ def thresholds(
         rows.append((s, names[s], *bands[s], n, int((~y).sum()), *fit, *at, note))
     return pd.DataFrame(rows, columns=TABLE)
 
-# %% ../nbs/06_detections.ipynb #9d8a77ad
+# %% ../nbs/06_detections.ipynb #04fcf3ad
 def write_thresholds(table, run): # From `thresholds`; `models/<model_name>`
     "Write `thresholds.csv` of a run."
     write_boxes_csv(table, Path(run)/"thresholds.csv")
@@ -105,6 +105,7 @@ def read_thresholds(run, n): # `models/<model_name>`; number of its species
     try: t = pd.read_csv(f, dtype={"species": str, "note": str}, keep_default_na=False, na_values={c: [""] for c in TABLE if c not in ("species", "note")})
     except ValueError as e: raise InputError(f"{f} is not a readable csv table ({str(e).strip()})") from None
     if not set(TABLE) <= set(t) or len(t) != n: raise InputError(f"{f} must have {n} rows, one a species, and the columns {', '.join(TABLE)}")
+    t["species"] = t.species.map(uncell)
     for c in ("slope", "intercept", "threshold", "low", "high"):
         x = pd.to_numeric(t[c], errors="coerce")
         if (x.isna() & t[c].notna()).any(): raise InputError(f"{f}, row {int((x.isna() & t[c].notna()).argmax()) + 2}: {c} is not a number")

@@ -9,8 +9,8 @@ __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', '
            'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'part', 'is_done', 'score_folder', 'read_parts',
            'stamps', 'scoring', 'list_detections', 'rfcx_predict', 'to_score', 'wanted']
 
-# %% ../nbs/05_tiled_inference.ipynb #b973eeff
-from .core import InputError, command, load_json, on_path, plain, progress, save_json, whole
+# %% ../nbs/05_tiled_inference.ipynb #dc599bec
+from .core import InputError, cell, command, load_json, on_path, plain, progress, save_json, uncell, whole
 import json, os, shutil
 from hashlib import sha256
 from pathlib import Path
@@ -256,7 +256,7 @@ def read_prevalence(file, species): # csv with columns species_id and prevalence
     if x.isna().any(): raise InputError(f"{file} has no prevalence for species {x.index[x.isna()][0]}")
     return x.to_numpy()
 
-# %% ../nbs/05_tiled_inference.ipynb #7916ff26
+# %% ../nbs/05_tiled_inference.ipynb #f02a1ac1
 def submission(p, ids): # (recordings, species) probabilities; recording ids wanted
     "Table of `recording_id` and a column a species, a row for each of `ids`; those missing get the mean row."
     df = p.reindex(ids)
@@ -267,7 +267,7 @@ def read_submission(file): # csv file
     df = pd.read_csv(on_path(file, "a submission csv"), dtype={"recording_id": str})
     if "recording_id" not in df: raise InputError(f"{file} has no column recording_id; it has {', '.join(df.columns)}")
     if df.recording_id.duplicated().any(): raise InputError(f"{file} names recording {df.recording_id[df.recording_id.duplicated()].iloc[0]} twice")
-    x = df.set_index("recording_id").apply(pd.to_numeric, errors="coerce")
+    x = df.assign(recording_id=df.recording_id.map(uncell)).set_index("recording_id").apply(pd.to_numeric, errors="coerce")
     if x.isna().any(axis=None): raise InputError(f"{file}: the row of recording {x.index[x.isna().any(axis=1)][0]} holds something that is not a number")
     return x
 
@@ -357,7 +357,7 @@ def read_parts(parts): # Dict of id to file, from `score_folder`
     "The scores table of all of them."
     return pd.concat(map(pd.read_parquet, parts.values()), ignore_index=True)
 
-# %% ../nbs/05_tiled_inference.ipynb #8349aa96
+# %% ../nbs/05_tiled_inference.ipynb #3865cbea
 def stamps(folder, nets): # `models/<model_name>`; dict of fold to network
     "What tells these weights from others."
     files = [folder/"config.json", *(folder/f"fold{k}"/"weights.safetensors" for k in nets)]
@@ -421,7 +421,7 @@ def rfcx_predict(
     write_boxes_csv(pd.DataFrame([(k, e) for k, e in errors.items()], columns=["recording", "error"]), out/"failures.csv")
     if not parts: raise InputError(f"none of the {len(ids)} recordings can be read, see {out/'failures.csv'}; the first: {next(iter(errors.values()))}")
     p = pd.concat([clip_scores(pd.read_parquet(f), cfg.loss) for f in parts.values()])
-    with whole(out/"submission.csv") as f: submission(move(p), ids).to_csv(f, index=False)
+    with whole(out/"submission.csv") as f: submission(move(p), [*ids]).assign(recording_id=[cell(k) for k in ids]).to_csv(f, index=False)
     if wanted_formats: print(f"{list_detections(parts, cfg, run, out, wanted_formats, gap, min_length, threshold)} detections: {out}")
     elif not save_preds: shutil.rmtree(out/"scores")
     for e in list(errors.values())[:10]: print(f"  left out: {e}")
