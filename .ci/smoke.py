@@ -45,6 +45,9 @@ command("rfcx_train --recipe --path d/forest --fold 0 --model_name model_0 --mod
         "--hop_length 640 --bs 4 --head_ps 0.8 --tile_width 256 --mixup true --epochs 1")
 command("rfcx_validate --path d/forest")
 command("rfcx_predict --path d/forest --model_name model_0 --tile_width 64,128,256 --prevalence em --save_preds true")
+command("rfcx_predict --path d/forest/test --model_name model_0 --out scan --format csv,parquet,raven,audacity --threshold 0.01")
+command("rfcx_report --path scan --each 1")
 command("rfcx_ensemble d/forest/preds/model_0/submission.csv preds/model_0/submission.csv --out submission.csv")
 assert len(Path("submission.csv").read_text().splitlines()) == 5 and Path("d/forest/map.png").stat().st_size > 10_000
-ok("rfcx_demo in small, and the recipe's own commands")
+assert len(list(Path("scan/raven").glob("*.txt"))) and Path("scan/report.html").stat().st_size > 10_000
+ok("rfcx_demo in small, the recipe's own commands, detections and their page")

@@ -88,10 +88,10 @@ def thresholds(
         rows.append((s, names[s], *bands[s], n, int((~y).sum()), *fit, *at, note))
     return pd.DataFrame(rows, columns=TABLE)
 
-# %% ../nbs/06_detections.ipynb #04fcf3ad
+# %% ../nbs/06_detections.ipynb #b256d4aa
 def write_thresholds(table, run): # From `thresholds`; `models/<model_name>`
     "Write `thresholds.csv` of a run."
-    write_boxes_csv(table, Path(run)/"thresholds.csv")
+    write_boxes_csv(table.round(6), Path(run)/"thresholds.csv")
 
 def unvalidated(names, bands, n): # Names; (n_species, 2) Hz; confirmed boxes of each
     "The table of a run that nobody has validated."

@@ -318,7 +318,7 @@ def show_history(history, axs=None): # A `history.csv` as a table; two axes
         history.plot(x="epoch", y=list(cols), ax=ax, marker=".")
     return axs
 
-# %% ../nbs/04_train.ipynb #d3c25d9d
+# %% ../nbs/04_train.ipynb #634f6b41
 def prepare(path, cfg, waves, n_workers): # A folder like Kaggle's; `RunConfig`; the wave store; processes
     "`cfg` with its species and epochs, the boxes of readable recordings with their folds, and the store's folder."
     cfg, boxes = replace(cfg, species=tuple(read_species(path))), read_boxes(path)
@@ -353,10 +353,10 @@ def claim(folder, cfg): # `models/<model_name>`; `RunConfig`
 
 def model_card(folder): # `models/<model_name>`
     "Write `README.md` of a run from what lies in its folder: what it learned from, what it is worth, how to use it."
-    folder, cfg, t = Path(folder), load_config(folder), pd.read_csv(Path(folder)/"thresholds.csv", keep_default_na=False)
+    folder, cfg, t = Path(folder), load_config(folder), pd.read_csv(Path(folder)/"thresholds.csv", dtype=str, keep_default_na=False)
     done, f = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors")), folder/"validation.csv"
-    t = t[["species_id", "species", "confirmed", "threshold", "precision", "recall", "note"]].astype(str)
-    if f.exists(): t = t.join(pd.read_csv(f)[["fp", "auc", "rank_auc"]].astype(str).rename(columns=dict(fp="denied")))
+    t = t[["species_id", "species", "confirmed", "threshold", "precision", "recall", "note"]]
+    if f.exists(): t = t.join(pd.read_csv(f, dtype=str, keep_default_na=False)[["fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied")))
     table = "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in [t.columns, ["---"]*t.shape[1], *t.to_numpy()])
     worth = ("Out of fold, on its own training boxes: `auc` is the ROC-AUC of confirmed against denied boxes, `rank_auc` against other species' boxes (the floor of both is .5); "
              "precision and recall are at the threshold, among held-out boxes.") if f.exists() else "Nobody has validated it: `rfcx_validate` writes what it is worth."
