@@ -17,14 +17,14 @@ from .core import InputError, cell, clean, command, on_path, plain, progress, un
 from .crops import BOX
 from .preprocess import AUDIO, find_recordings
 
-# %% ../nbs/01a_box_tables.ipynb #4a77e6cc
+# %% ../nbs/01a_box_tables.ipynb #b89c84f0
 TIDY = ["recording", "start", "end", "low", "high", "species", "verdict", "songtype"]
 NAMES = dict( # What a column may be called, in small letters
     recording=("recording", "recording_id", "begin path", "begin file", "file", "filename", "path"), songtype=("songtype", "songtype_id"), verdict=("verdict",), score=("score",),
     start=("start", "t_min", "begin time (s)", "start (s)", "start_time", "begin"), end=("end", "t_max", "end time (s)", "end (s)", "end_time"),
     low=("low", "f_min", "low freq (hz)", "low_f", "low (hz)"), high=("high", "f_max", "high freq (hz)", "high_f", "high (hz)"),
     species=("species", "annotation", "label", "class", "name", "common name", "species code", "scientific name", "tag", "tags", "sound type", "species_id"))
-VERDICTS = dict.fromkeys(("yes", "y", "true", "1", "1.0", "tp", "confirmed", "present"), "yes") | dict.fromkeys(("no", "n", "false", "0", "0.0", "fp", "denied", "absent"), "no")
+VERDICTS = dict.fromkeys(("yes", "y", "true", "1", "1.0", "tp", "confirmed", "present"), "yes") | dict.fromkeys(("no", "n", "false", "0", "0.0", "fp", "denied", "absent"), "no") | dict.fromkeys(("", "unsure", "?", "unknown", "maybe"), "unsure")
 
 # %% ../nbs/01a_box_tables.ipynb #e5777390
 def read_text(file): # Any file
@@ -164,9 +164,9 @@ def match_table(match, file): # From `matcher`; a table, relative to its folder
         if found := match((file.parent/stem).as_posix()): return found
     return []
 
-# %% ../nbs/01a_box_tables.ipynb #68487463
+# %% ../nbs/01a_box_tables.ipynb #8b9244bc
 def read_tables(path, label=""): # A table, or a folder with tables at any depth
-    "The rows of all tables, with the `table` they are from, and a list of (table, row, what is wrong)."
+    "The rows of all tables, with the `table` they are from, and a list of (table, row, recording, what is wrong) for whole tables."
     path, done, wrong = on_path(path, "a table of boxes or a folder with such tables"), [], []
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file() and f.suffix.lower() not in AUDIO and not f.name.startswith("."))
     for f in files:
@@ -176,9 +176,10 @@ def read_tables(path, label=""): # A table, or a folder with tables at any depth
             if path.is_file(): raise
             wrong.append((name, "", "", str(e).replace(str(path) + os.sep, "")))
             continue
-        if df.score.notna().any() and df.no_verdict.all(): wrong.append((name, "", "", f"{name} holds detections that nobody has judged: give it a column verdict")); continue
-        if f.parent.name == "audacity" and (f.parent.parent/"detections.json").exists(): wrong.append((name, "", "", f"{name} holds detections that nobody has judged: copy the tracks that you have corrected to a folder of their own")); continue
-        done.append(df)
+        todo = ("give it a column verdict" if df.score.notna().any() and df.no_verdict.all() else
+                "copy the tracks that you have corrected to a folder of their own" if f.parent.name == "audacity" and (f.parent.parent/"detections.json").exists() else "")
+        if todo: wrong.append((name, "", "", f"{name} holds detections that nobody has judged: {todo}"))
+        else: done.append(df)
     if not done: raise InputError(f"{path} holds no table of boxes" + (f"; the first that is none: {wrong[0][3]}" if wrong else ""))
     return pd.concat(done, ignore_index=True), wrong
 
@@ -204,14 +205,13 @@ def check_rows(df, sizes): # Rows with their `recording_id`; from `lengths`
     "`df` with boxes cut to their recordings, and `wrong` filled in."
     length, top = (df.recording_id.map({k: v[i] for k, v in sizes.items()}).astype(float) for i in (0, 1))
     df = df.assign(no_band=df.low.isna() & df.high.isna(), below=df.low < 0, low=df.low.fillna(0), high=np.minimum(df.high.fillna(top), top), was=df.end, end=np.minimum(df.end, length), start=df.start.clip(lower=0).where(df.start > -.05, df.start))
-    verdict = df.verdict.str.strip().str.lower()
-    df["is_tp"] = (verdict.map(VERDICTS) == "yes") | df.no_verdict
+    verdict = df.verdict.str.strip().str.lower().map(VERDICTS).where(~df.no_verdict, "yes")
+    df["is_tp"] = verdict == "yes"
     for bad, what in ((df.species == "", "no species"), (df.start.isna() | df.was.isna(), "start or end is not a number"), (df.was <= df.start, "end is not after start"),
                       (df.no_hertz, "low or high is not a number"), (df.below, "low is below 0 Hz"), (df.high < 20, "high is below 20 Hz: frequencies must be in Hz, without marks for thousands"),
                       (df.start < 0, "the box begins before the recording"), (df.start >= length, "the box is outside the recording"),
                       (df.high <= df.low, "high is not above low, or low is above half the sample rate"),
-                      (~df.no_verdict & verdict.isin(["", "unsure", "?", "unknown", "maybe"]), "not judged"),
-                      (~df.no_verdict & ~verdict.isin([*VERDICTS, "", "unsure", "?", "unknown", "maybe"]), "verdict is neither yes, no nor unsure")):
+                      (verdict == "unsure", "not judged"), (verdict.isna(), "verdict is neither yes, no nor unsure")):
         df.loc[(df.wrong == "") & bad, "wrong"] = what
     key = ["recording_id", "species", "start", "end", "low", "high"]
     ok = df[df.wrong == ""]

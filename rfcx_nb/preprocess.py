@@ -35,7 +35,7 @@ def show_spec(
     if title: ax.set_title(title, fontsize=9)
     return ax
 
-# %% ../nbs/00_preprocess.ipynb #818c9ff8
+# %% ../nbs/00_preprocess.ipynb #9e39e956
 PIECE = 60 # Seconds that are read, resampled, and later predicted, at a time
 LOUD = 2.**31 # Full scale is 1; whole numbers that somebody stored as floating point are still far below this
 SILENT = 4/32768 # From the lowest to the highest sample: a microphone that was there gives more
@@ -52,12 +52,13 @@ def pieces(
     "Yield the recording as float32 waveforms of a minute, the last one as long as is left."
     try:
         with sf.SoundFile(path) as f:
-            n, lo, hi = 0, np.inf, -np.inf # a minimum that is no number stays one
+            n, lo, hi = 0, np.inf, -np.inf
             while len(x := f.read(PIECE*f.samplerate, dtype="float32", always_2d=True)):
                 n += len(x)
                 x = x.mean(1) if x.shape[1] > 1 else x[:, 0]
-                lo, hi = min(lo, x.min()), max(hi, x.max())
-                if not -LOUD < lo <= hi < LOUD: raise InputError(f"{plain(path)}: holds samples that are not finite numbers, or larger than any recorder writes")
+                a, b = x.min(), x.max()
+                if not -LOUD < a <= b < LOUD: raise InputError(f"{plain(path)}: holds samples that are not finite numbers, or larger than any recorder writes")
+                lo, hi = min(lo, a), max(hi, b)
                 yield soxr.resample(x, f.samplerate, sample_rate, "HQ") if f.samplerate != sample_rate else x
             if not n: raise InputError(f"{plain(path)}: holds no samples")
             if n != promised(f): raise InputError(f"{plain(path)}: ends after {n/f.samplerate:.1f} of {promised(f)/f.samplerate:.1f} s")

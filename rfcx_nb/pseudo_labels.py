@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['soft_labels', 'brake', 'all_scores', 'guess', 'rfcx_pseudo_label']
 
-# %% ../nbs/07_pseudo_labels.ipynb #9a45e789
+# %% ../nbs/07_pseudo_labels.ipynb #4cef49f2
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +16,9 @@ from scipy.special import expit, logit
 from .core import InputError, command, whole
 from .crops import targets
 from .preprocess import find_recordings
-from .tiled_inference import load_run, read_parts, score_folder, scoring
+from .tiled_inference import load_run, read_parts, renew, score_folder, scoring
 from .train import bring, load_config, prepare, rfcx_train
-from .validate import renew, rfcx_validate
+from .validate import rfcx_validate
 
 # %% ../nbs/07_pseudo_labels.ipynb #66417748
 def soft_labels(

@@ -6,8 +6,8 @@
 __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', 'one_pass_fits', 'Pieces', 'score_piece',
            'score_wave', 'decoders', 'score_recordings', 'score_features', 'as_tensor', 'clip_scores', 'prior_shift',
            'minmax_shift', 'em_prevalence', 'find_shift', 'read_prevalence', 'submission', 'read_submission',
-           'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'part', 'is_done', 'score_folder', 'read_parts',
-           'stamps', 'scoring', 'list_detections', 'rfcx_predict', 'to_score', 'wanted']
+           'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'renew', 'part', 'is_done', 'score_folder',
+           'read_parts', 'stamps', 'scoring', 'choose_thresholds', 'summarise', 'rfcx_predict', 'to_score', 'wanted']
 
 # %% ../nbs/05_tiled_inference.ipynb #dc599bec
 from .core import InputError, cell, command, load_json, on_path, plain, progress, save_json, uncell, whole
@@ -313,7 +313,7 @@ def show_map(
     fig.colorbar(im, ax=axs, label="probability", fraction=.025, pad=.01)
     return fig
 
-# %% ../nbs/05_tiled_inference.ipynb #b86fcd9c
+# %% ../nbs/05_tiled_inference.ipynb #7ced2f70
 def begin(folder, how): # Folder of the parts; all that decides what they hold
     "Make `folder`, or go on in it if its parts were made in just this way; an error that says what differs if not."
     f = folder/"_how.json"
@@ -323,6 +323,10 @@ def begin(folder, how): # Folder of the parts; all that decides what they hold
     folder.mkdir(parents=True, exist_ok=True)
     for o in folder.glob(".*.tmp.parquet"): o.unlink() # what a killed process left
     if not f.exists(): save_json(how, f)
+
+def renew(folder, how): # Folder of parts that only this library uses; all that decides what they hold
+    "Remove `folder` if its parts were made in another way."
+    if (folder/"_how.json").exists() and load_json(folder/"_how.json") != how: shutil.rmtree(folder)
 
 def part(folder, k): # Folder of the parts; a recording's id
     "The file of a recording's scores: the id as a plain name, shortened if a disk could not hold it."
@@ -357,7 +361,7 @@ def read_parts(parts): # Dict of id to file, from `score_folder`
     "The scores table of all of them."
     return pd.concat(map(pd.read_parquet, parts.values()), ignore_index=True)
 
-# %% ../nbs/05_tiled_inference.ipynb #3865cbea
+# %% ../nbs/05_tiled_inference.ipynb #82c6775a
 def stamps(folder, nets): # `models/<model_name>`; dict of fold to network
     "What tells these weights from others."
     files = [folder/"config.json", *(folder/f"fold{k}"/"weights.safetensors" for k in nets)]
@@ -371,18 +375,23 @@ def scoring(cfg, nets, run, data, tile_width, tile_step=.5, tiles=False): # `loa
     how = dict(data=str(Path(data).resolve()), tile_width=list(tile_width), tile_step=tile_step, one_pass=one_pass, weights=stamps(run, nets))
     return how, dict(widths=tile_width, step=tile_step, one_pass=one_pass), f"tiles of {', '.join(map(str, tile_width))} frames by {'one pass' if one_pass else 'tiles'}"
 
-def list_detections(parts, cfg, run, out, wanted, gap, min_length, threshold): # `score_folder`'s; `RunConfig`; `models/<model_name>`; folder; from `formats`; as for `rfcx_predict`
-    "Write the detections of all parts; return how many."
+def choose_thresholds(run, cfg, threshold): # `models/<model_name>`; its `RunConfig`; one for all species, or None
+    "The run's table of thresholds; says whose species are never reported."
     t = read_thresholds(run, len(cfg.species))
     if threshold is not None: t["threshold"] = threshold
-    elif (t.note == "not validated").all(): print(f"nobody has validated this run: every threshold is .5 of an uncalibrated score (rfcx_validate finds better ones, or set --threshold)")
+    elif (t.note == "not validated").all(): print("nobody has validated this run: every threshold is .5 of an uncalibrated score (rfcx_validate finds better ones, or set --threshold)")
     else:
         for r in t[t.threshold.isna()].itertuples(): print(f"  {r.species}: {r.note}")
-    df = pd.concat([detect(pd.read_parquet(f), t, cfg.loss, gap, min_length) for f in progress(parts.values(), len(parts), "detections")], ignore_index=True)
-    df["high"] = df.high.fillna(cfg.top); df["low"] = df.low.fillna(cfg.fmin)
-    write_detections(df, out, wanted)
-    save_json(dict(run=str(run), gap=gap, min_length=min_length, threshold=t.set_index("species").threshold.where(t.threshold.notna().to_numpy(), None).to_dict()), out/"detections.json")
-    return len(df)
+    return t.fillna(dict(low=cfg.fmin, high=cfg.top))
+
+def summarise(parts, loss, table=None, gap=.5, min_length=0.): # `score_folder`'s; the network's; thresholds, or None; as for `detect`
+    "(recordings, species) probabilities and, with a table, the detections of all parts; a part at a time."
+    rows, found = [], []
+    for f in progress(parts.values(), len(parts), "summary"):
+        df = pd.read_parquet(f)
+        rows.append(clip_scores(df, loss))
+        if table is not None: found.append(detect(df, table, loss, gap, min_length))
+    return pd.concat(rows), pd.concat(found, ignore_index=True) if found else None
 
 @command
 def rfcx_predict(
@@ -411,7 +420,7 @@ def rfcx_predict(
     wanted_formats, run, out = formats(format), Path(models)/model_name, Path(out or Path(preds)/model_name)
     cfg, nets = load_run(run, fold, default_device())
     data, found, ids = to_score(path, split, cfg)
-    move = find_shift(prevalence, shift, cfg, run)
+    move, table = find_shift(prevalence, shift, cfg, run), choose_thresholds(run, cfg, threshold) if wanted_formats else None
     how, kw, cut = scoring(cfg, nets, run, data, tile_width, tile_step, tiles)
     print(f"{len(ids)} recordings of {data}, {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), {cut}, on {default_device()}")
     t = perf_counter()
@@ -420,9 +429,12 @@ def rfcx_predict(
     errors |= {k: f"no recording {k} in {data}" for k in ids if k not in found}
     write_boxes_csv(pd.DataFrame([(k, e) for k, e in errors.items()], columns=["recording", "error"]), out/"failures.csv")
     if not parts: raise InputError(f"none of the {len(ids)} recordings can be read, see {out/'failures.csv'}; the first: {next(iter(errors.values()))}")
-    p = pd.concat([clip_scores(pd.read_parquet(f), cfg.loss) for f in parts.values()])
+    p, df = summarise(parts, cfg.loss, table, gap, min_length)
     with whole(out/"submission.csv") as f: submission(move(p), [*ids]).assign(recording_id=[cell(k) for k in ids]).to_csv(f, index=False)
-    if wanted_formats: print(f"{list_detections(parts, cfg, run, out, wanted_formats, gap, min_length, threshold)} detections: {out}")
+    if wanted_formats:
+        write_detections(df, out, wanted_formats)
+        save_json(dict(run=str(run), gap=gap, min_length=min_length, threshold=table.set_index("species").threshold.where(table.threshold.notna().to_numpy(), None).to_dict()), out/"detections.json")
+        print(f"{len(df)} detections: {out}")
     elif not save_preds: shutil.rmtree(out/"scores")
     for e in list(errors.values())[:10]: print(f"  left out: {e}")
     if errors: print(f"{len(errors)} of {len(ids)} recordings failed: {out/'failures.csv'}; their rows in submission.csv are the mean of the others")
