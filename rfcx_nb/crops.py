@@ -7,22 +7,22 @@ __all__ = ['BOX', 'read_table', 'complain', 'read_boxes', 'read_species', 'speci
            'window_samples', 'mel_rows', 'crop_start', 'read_crop', 'targets', 'add_folds', 'balanced', 'species_bands',
            'BoxDataset', 'band_pass', 'lift_call', 'add_call', 'CropDataset']
 
-# %% ../nbs/01_crops.ipynb #bf166431
+# %% ../nbs/01_crops.ipynb #f72b1202
 import warnings
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from sklearn.model_selection import StratifiedGroupKFold
-from .core import InputError, SoundConfig, clean, on_path, uncell
+from .core import InputError, SoundConfig, as_path, clean, on_path, uncell
 from .preprocess import read_wave
 
-# %% ../nbs/01_crops.ipynb #1293cd32
+# %% ../nbs/01_crops.ipynb #76f027c7
 BOX = ["recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max"]
 
 def read_table(file): # A csv file with the columns of `BOX`
     "Read and check one table of boxes; times in s, frequencies in Hz."
     file = on_path(file, "a csv table of boxes")
-    try: df = pd.read_csv(file, dtype=str, keep_default_na=False)
+    try: df = pd.read_csv(str(file), dtype=str, keep_default_na=False)
     except (ValueError, UnicodeDecodeError) as e: raise InputError(f"{file} is not a readable csv table ({e})") from None
     missing = [c for c in BOX if c not in df]
     if missing: raise InputError(f"{file} has no column {', '.join(missing)}; it has {', '.join(df.columns)}")
@@ -53,13 +53,13 @@ def read_boxes(path): # Folder laid out like Kaggle's
     if not df.is_tp.any(): raise InputError(f"{path/'train_tp.csv'} has no rows: there is nothing to learn from")
     return df
 
-# %% ../nbs/01_crops.ipynb #f1458df0
+# %% ../nbs/01_crops.ipynb #30b57d61
 def read_species(path): # Folder laid out like Kaggle's
     "The columns of a submission, `s0`, `s1` ..., one a species."
-    path = Path(path)
+    path = as_path(path)
     f, n = path/"sample_submission.csv", read_boxes(path).species_id.max() + 1 if (path/"train_tp.csv").exists() else 0
     if not f.exists(): return [f"s{k}" for k in range(n)]
-    cols = list(pd.read_csv(f, nrows=0).columns)
+    cols = list(pd.read_csv(str(f), nrows=0).columns)
     if cols[:1] != ["recording_id"] or cols[1:] != [f"s{k}" for k in range(len(cols)-1)]:
         raise InputError(f"{f}: expected the columns recording_id, s0, s1 ..., found {', '.join(cols[:4])} ...")
     if len(cols) - 1 < n: raise InputError(f"{f} has {len(cols)-1} species, but the boxes name species {n-1}")
@@ -67,9 +67,9 @@ def read_species(path): # Folder laid out like Kaggle's
 
 def species_names(path, n): # Folder laid out like Kaggle's; number of species
     "A name for each species: from `species.csv` if there is one, else `s0`, `s1` ..."
-    f, names = Path(path)/"species.csv", [f"s{k}" for k in range(n)]
+    f, names = as_path(path)/"species.csv", [f"s{k}" for k in range(n)]
     if f.exists():
-        for k, name in pd.read_csv(f, keep_default_na=False)[["species_id", "name"]].itertuples(index=False): names[int(k)] = clean(uncell(str(name)))
+        for k, name in pd.read_csv(str(f), keep_default_na=False)[["species_id", "name"]].itertuples(index=False): names[int(k)] = clean(uncell(str(name)))
     return names
 
 # %% ../nbs/01_crops.ipynb #0a304b59

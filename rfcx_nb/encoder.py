@@ -6,7 +6,7 @@
 __all__ = ['ENCODERS', 'HOP', 'Encoder', 'TFLite', 'BirdNET', 'get_encoder', 'embed_file', 'stored', 'embed', 'EmbeddingDataset',
            'EmbeddingNet', 'score_embeddings']
 
-# %% ../nbs/03b_encoder.ipynb #1d3dda16
+# %% ../nbs/03b_encoder.ipynb #c8110af7
 import importlib.util, warnings
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np, pandas as pd, torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from torch import nn
-from .core import InputError, progress, whole
+from .core import InputError, plain, progress, whole
 from .crops import BoxDataset
 from .preprocess import map_jobs, pieces, stamp
 
@@ -85,7 +85,7 @@ def embed_file(src, encoder, hop=HOP, bs=16): # Audio file; an `Encoder`; s; win
     elif todo - step + n < first + len(x): run([len(x) - n])
     return np.array(starts), np.concatenate(feats)
 
-# %% ../nbs/03b_encoder.ipynb #ca3d9abb
+# %% ../nbs/03b_encoder.ipynb #4d892133
 def stored(folder, k): return Path(folder)/f"{k}.safetensors" # File of recording `k`
 
 def _job(name, k, src, folder):
@@ -93,6 +93,8 @@ def _job(name, k, src, folder):
     except InputError as e: return k, str(e)
     with whole(stored(folder, k)) as f: save_file(dict(start=starts, features=feats), f, dict(source=str(stamp(src))))
     return k, ""
+
+def _lost(name, k, src, folder, error): return k, f"{plain(src)}: {error}"
 
 def _is_done(k, src, folder):
     f = stored(folder, k)
@@ -103,11 +105,12 @@ def embed(
     name,           # A key of `ENCODERS`
     files,          # Dict of recording id to audio file
     folder,         # Where the features go, a file a recording
-    n_workers=None):# Processes; one a core if None, 0 for none
+    n_workers=None, # Processes; one a core if None, 0 for none
+    scheduler=""):  # Of a Dask cluster whose machines share the disk of `folder`
     "Bring the features of `files` into `folder`; return a dict of recording id to error."
-    todo = [(name, k, f, folder) for k, f in files.items() if not _is_done(k, f, folder)]
+    todo = [(name, k, f.absolute(), Path(folder).absolute()) for k, f in files.items() if not _is_done(k, f, folder)]
     if todo and ENCODERS[name].licence: print(ENCODERS[name].licence)
-    return {k: e for k, e in progress(map_jobs(_job, todo, n_workers), len(todo), f"embed ({name})") if e}
+    return {k: e for k, e in progress(map_jobs(_job, todo, n_workers, scheduler, _lost), len(todo), f"embed ({name})") if e}
 
 # %% ../nbs/03b_encoder.ipynb #3b3718cd
 class EmbeddingDataset(BoxDataset):

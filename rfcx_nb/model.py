@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'SpeciesNet', 'add_channel', 'soft_max', 'BandHead', 'score_windows', 'freeze', 'has_bf16', 'fastest_amp',
-           'place', 'read_weights', 'match_weights', 'find_weights', 'cut_body', 'create_model', 'save_weights',
-           'load_weights']
+           'place', 'read_weights', 'match_weights', 'find_weights', 'cut_body', 'drop_unused', 'create_model',
+           'save_weights', 'load_weights']
 
 # %% ../nbs/03_model.ipynb #83a400f7
 import difflib, importlib.util, logging, math, urllib.request
@@ -194,7 +194,7 @@ def find_weights(
     if f := _in_package(p): return f, f"weights of the package {p}"
     raise InputError(f"pretrained={p} is neither a file of weights nor an installed package that holds one; else: auto, true, false")
 
-# %% ../nbs/03_model.ipynb #806d72da
+# %% ../nbs/03_model.ipynb #8fde628c
 def cut_body(arch, stride, **kw): # timm's name; frames to a column of features; more for timm
     "The first layers of `arch`, up to a map of features at `stride`."
     try: strides = timm.create_model(arch, in_chans=1, features_only=True).feature_info.reduction()
@@ -202,8 +202,18 @@ def cut_body(arch, stride, **kw): # timm's name; frames to a column of features;
     if stride not in strides: raise InputError(f"{arch} has no map of features at stride {stride}; it has {', '.join(map(str, strides)) or 'none'}")
     log = logging.getLogger("timm.models._builder") # it names the weights of the layers left out
     log.disabled = True
-    try: return timm.create_model(arch, in_chans=1, features_only=True, out_indices=(strides.index(stride),), **kw)
+    try: return drop_unused(timm.create_model(arch, in_chans=1, features_only=True, out_indices=(strides.index(stride),), **kw))
     finally: log.disabled = False
+
+def drop_unused(body): # A network that gives a list of maps
+    "`body` without the layers that have no part in its maps: timm's EfficientNets and MobileNets keep them, and run them."
+    was = body.training
+    sum(o.sum() for o in body.eval()(torch.zeros(1, 1, 128, 128))).backward()
+    idle = [k for k, m in body.named_modules() if any(True for _ in m.parameters()) and all(p.grad is None for p in m.parameters())]
+    for k in idle:
+        if k.rpartition(".")[0] not in idle: body.set_submodule(k, nn.Identity())
+    body.zero_grad(set_to_none=True)
+    return body.train(was)
 
 def create_model(
     arch:str="densenet121",# Any of timm's networks that gives a map of features

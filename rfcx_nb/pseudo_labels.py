@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['soft_labels', 'brake', 'all_scores', 'guess', 'rfcx_pseudo_label']
 
-# %% ../nbs/07_pseudo_labels.ipynb #4cef49f2
+# %% ../nbs/07_pseudo_labels.ipynb #47910133
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np, pandas as pd
 from fastai.torch_core import default_device
 from scipy.optimize import brentq
 from scipy.special import expit, logit
-from .core import InputError, command, whole
+from .core import InputError, as_path, command, whole
 from .crops import targets
 from .preprocess import find_recordings
 from .tiled_inference import load_run, read_parts, renew, score_folder, scoring
@@ -52,13 +52,13 @@ def brake(
         p[~sure, k] = expit(x - brentq(lambda d: (expit(x - d).sum() + sure.sum())/len(p) - cap, 0, 50))
     return p
 
-# %% ../nbs/07_pseudo_labels.ipynb #5b0b450f
+# %% ../nbs/07_pseudo_labels.ipynb #a1047ffa
 def all_scores(path, model_name, models, waves, n_workers=None): # As for `rfcx_pseudo_label`
     "Box table, scores table of the recordings that each fold may learn from, by that fold's network, and the `RunConfig`."
     folder = Path(models)/model_name
     cfg, nets = load_run(folder, device=default_device())
     _, boxes, _ = prepare(path, cfg, waves, n_workers)
-    files, width = find_recordings(Path(path)/"train"), (cfg.tile_width,)
+    files, width = find_recordings(as_path(path)/"train"), (cfg.tile_width,)
     store, errors = bring(path, "train", cfg, waves, n_workers, list(files)) # they will be learned from
     parts = []
     for k, net in nets.items():

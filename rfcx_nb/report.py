@@ -6,7 +6,7 @@
 __all__ = ['STAMP', 'SAID', 'STYLE', 'SCRIPT', 'start_time', 'comment', 'choose', 'cut_sound', 'picture', 'player', 'cards',
            'bars', 'by_time', 'card', 'page', 'read_detections', 'rfcx_report', 'Review']
 
-# %% ../nbs/06a_report.ipynb #3dfc8532
+# %% ../nbs/06a_report.ipynb #b93151fb
 import base64, html, io, json, re
 from hashlib import sha256
 from datetime import datetime, timedelta
@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from .box_tables import write_boxes_csv
 from .core import InputError, command, load_json, on_path, progress, uncell, whole
-from .preprocess import find_recordings, show_spec
+from .preprocess import find_recordings, opened, show_spec
 
-# %% ../nbs/06a_report.ipynb #50a62069
+# %% ../nbs/06a_report.ipynb #083e3e36
 STAMP = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_T .]?(\d\d)[-_:.h]?(\d\d)(?:[-_:.m]?(\d\d))?(?!\d)")
 SAID = re.compile(r"(\d\d):(\d\d):(\d\d) (\d\d)/(\d\d)/(\d{4})") # an AudioMoth's comment: 05:30:00 21/06/2021
 
@@ -36,10 +36,10 @@ def start_time(
 def comment(file): # Audio file
     "The comment in a recording, if it has one."
     try:
-        with sf.SoundFile(file) as f: return f.copy_metadata().get("comment", "")
+        with opened(file) as o, sf.SoundFile(o) as f: return f.copy_metadata().get("comment", "")
     except (sf.LibsndfileError, OSError, RuntimeError): return ""
 
-# %% ../nbs/06a_report.ipynb #05ec0c2d
+# %% ../nbs/06a_report.ipynb #538189b1
 def choose(df, each=3): # Detections of one species; how many of a kind
     "The best, the median and the most doubtful of them, none twice, with their `kind`."
     df = df.sort_values("score", ascending=False, kind="stable")
@@ -49,7 +49,7 @@ def choose(df, each=3): # Detections of one species; how many of a kind
 
 def cut_sound(file, start, end, pad=1., most=15.): # Audio file; s; s; s around; longest, in s
     "(n,) float32 samples around a detection, their rate, and the time of the first."
-    with sf.SoundFile(file) as f:
+    with opened(file) as o, sf.SoundFile(o) as f:
         a = max(start - pad, 0)
         f.seek(min(int(a*f.samplerate), f.frames))
         return f.read(int(min(end + pad - a, most)*f.samplerate), dtype="float32", always_2d=True).mean(1), f.samplerate, a

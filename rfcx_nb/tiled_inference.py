@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', 'one_pass_fits', 'Pieces', 'score_piece',
-           'score_wave', 'decoders', 'score_recordings', 'score_features', 'as_tensor', 'clip_scores', 'prior_shift',
-           'minmax_shift', 'em_prevalence', 'find_shift', 'read_prevalence', 'submission', 'read_submission',
-           'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'renew', 'part', 'is_done', 'score_folder',
-           'read_parts', 'stamps', 'scoring', 'choose_thresholds', 'summarise', 'rfcx_predict', 'to_score', 'wanted']
+           'score_wave', 'decoders', 'score_recordings', 'Scorer', 'score_cluster', 'score_features', 'as_tensor',
+           'clip_scores', 'prior_shift', 'minmax_shift', 'em_prevalence', 'find_shift', 'read_prevalence', 'submission',
+           'read_submission', 'rfcx_ensemble', 'species_map', 'show_map', 'begin', 'renew', 'part', 'is_done',
+           'score_folder', 'read_parts', 'stamps', 'scoring', 'choose_thresholds', 'summarise', 'rfcx_predict',
+           'to_score', 'wanted']
 
-# %% ../nbs/05_tiled_inference.ipynb #dc599bec
-from .core import InputError, cell, command, load_json, on_path, plain, progress, save_json, uncell, whole
+# %% ../nbs/05_tiled_inference.ipynb #7357599c
+from .core import InputError, as_path, cell, command, load_json, local, on_path, plain, progress, save_json, uncell, whole
 import json, os, shutil
+from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -26,7 +28,7 @@ from .box_tables import write_boxes_csv
 from .detections import detect, formats, narrow, read_thresholds, write_detections
 from .encoder import embed, score_embeddings, stored
 from .model import load_weights, place, score_windows
-from .preprocess import find_recordings, pieces, stamp
+from .preprocess import find_recordings, map_jobs, pieces, stamp
 from .train import load_config, make_net
 
 # %% ../nbs/05_tiled_inference.ipynb #7f63737f
@@ -122,7 +124,7 @@ def score_piece(
             logits.append(x.float())
     return pd.concat(keys, ignore_index=True), torch.cat(logits)
 
-# %% ../nbs/05_tiled_inference.ipynb #f9b8c0eb
+# %% ../nbs/05_tiled_inference.ipynb #7f886c9e
 @torch.inference_mode()
 def score_wave(
     cfg, nets, # From `load_run`
@@ -165,13 +167,27 @@ def score_recordings(
             df.insert(0, "recording_id", k)
             yield k, df, None
 
+class Scorer:
+    "`score_recordings` for one recording, with its networks: what a cluster's workers are sent, once."
+    def __init__(self, cfg, nets, **kw): # From `load_run`; more for `score_recordings`
+        self.cfg, self.nets, self.kw = cfg, {k: place(deepcopy(n), "cpu") for k, n in nets.items()}, kw
+    def __call__(self, k, file):
+        if torch.cuda.is_available(): self.nets = {i: place(n, default_device()) for i, n in self.nets.items()}
+        return next(score_recordings(self.cfg, self.nets, {k: file}, n_workers=0, **self.kw))
+
+def score_cluster(cfg, nets, files, scheduler, n_workers=None, **kw): # As for `score_recordings`; a Dask scheduler's address, or local; workers of a local one
+    "What `score_recordings` yields, by a cluster."
+    def lost(k, file, error): return k, None, f"{plain(file)}: {error}"
+    yield from map_jobs(Scorer(cfg, nets, **kw), [(k, f.absolute()) for k, f in files.items()], n_workers, scheduler, lost)
+
 def score_features(
     cfg, nets,      # From `load_run`, of a frozen encoder
     files,          # Dict of recording id to audio file
     store,          # Folder of the encoder's features; made where they are missing
-    n_workers=None):# Processes; a core each if None
+    n_workers=None, # Processes; a core each if None
+    scheduler=""):  # Of a Dask cluster
     "What `score_recordings` yields, of a run that learned on an encoder's features."
-    errors = embed(cfg.model, files, store, n_workers)
+    errors = embed(cfg.model, files, store, n_workers, scheduler)
     for k in files:
         if k in errors: yield k, None, errors[k]; continue
         d = load_file(stored(store, k))
@@ -235,7 +251,7 @@ def em_prevalence(
     for _ in range(n_iter): pi = ((np.asarray(prior_shift(x, pi, prior)).sum(0) + strength*prior)/(len(x) + strength)).clip(lo, hi)
     return pi
 
-# %% ../nbs/05_tiled_inference.ipynb #a143039c
+# %% ../nbs/05_tiled_inference.ipynb #4c1fe398
 def find_shift(prevalence, shift, cfg, folder): # Flags of `rfcx_predict`; `RunConfig`; `models/<model_name>`
     "A function that moves (recordings, species) probabilities as the flags say."
     if shift not in ("clean", "minmax"): raise InputError(f"shift {shift} is not known: clean or minmax")
@@ -250,13 +266,13 @@ def find_shift(prevalence, shift, cfg, folder): # Flags of `rfcx_predict`; `RunC
 
 def read_prevalence(file, species): # csv with columns species_id and prevalence; the species' columns
     "(species,) prevalences, one for each of `species`."
-    df = pd.read_csv(on_path(file, "a csv file with the columns species_id and prevalence"))
+    df = pd.read_csv(str(on_path(file, "a csv file with the columns species_id and prevalence")))
     if not {"species_id", "prevalence"} <= set(df): raise InputError(f"{file} needs the columns species_id and prevalence; it has {', '.join(df)}")
     x = df.set_index("species_id").prevalence.reindex(range(len(species)))
     if x.isna().any(): raise InputError(f"{file} has no prevalence for species {x.index[x.isna()][0]}")
     return x.to_numpy()
 
-# %% ../nbs/05_tiled_inference.ipynb #f02a1ac1
+# %% ../nbs/05_tiled_inference.ipynb #b3fca4ab
 def submission(p, ids): # (recordings, species) probabilities; recording ids wanted
     "Table of `recording_id` and a column a species, a row for each of `ids`; those missing get the mean row."
     df = p.reindex(ids)
@@ -264,7 +280,7 @@ def submission(p, ids): # (recordings, species) probabilities; recording ids wan
 
 def read_submission(file): # csv file
     "A submission, checked: no recording twice, numbers only."
-    df = pd.read_csv(on_path(file, "a submission csv"), dtype={"recording_id": str})
+    df = pd.read_csv(str(on_path(file, "a submission csv")), dtype={"recording_id": str})
     if "recording_id" not in df: raise InputError(f"{file} has no column recording_id; it has {', '.join(df.columns)}")
     if df.recording_id.duplicated().any(): raise InputError(f"{file} names recording {df.recording_id[df.recording_id.duplicated()].iloc[0]} twice")
     x = df.assign(recording_id=df.recording_id.map(uncell)).set_index("recording_id").apply(pd.to_numeric, errors="coerce")
@@ -313,7 +329,7 @@ def show_map(
     fig.colorbar(im, ax=axs, label="probability", fraction=.025, pad=.01)
     return fig
 
-# %% ../nbs/05_tiled_inference.ipynb #7ced2f70
+# %% ../nbs/05_tiled_inference.ipynb #825f74e7
 def begin(folder, how): # Folder of the parts; all that decides what they hold
     "Make `folder`, or go on in it if its parts were made in just this way; an error that says what differs if not."
     f = folder/"_how.json"
@@ -345,11 +361,12 @@ def score_folder(
     cfg, nets, files, # From `load_run`; dict of recording id to file
     folder,           # Where the parts go, a Parquet file a recording
     how,              # All that decides the scores, JSON
-    n_workers=None, features=None, **kw): # Folder of an encoder's features; more for `score_recordings`
+    n_workers=None, features=None, scheduler="", **kw): # Folder of an encoder's features; of a Dask cluster; more for `score_recordings`
     "Bring the scores of `files` into `folder`; return a dict of id to part, a dict of errors, and the seconds of sound that were scored now."
     begin(folder, how)
     todo, errors, seconds = {k: f for k, f in files.items() if not is_done(part(folder, k), f)}, {}, 0.
-    scored = score_features(cfg, nets, todo, features, n_workers) if cfg.encoder else score_recordings(cfg, nets, todo, n_workers=n_workers, **kw)
+    scored = (score_features(cfg, nets, todo, features, n_workers, scheduler) if cfg.encoder else score_cluster(cfg, nets, todo, scheduler, n_workers, **kw) if scheduler else
+              score_recordings(cfg, nets, todo, n_workers=n_workers, **kw))
     for k, df, e in progress(scored, len(todo), "predict"):
         if e or df.isna().any(axis=None): errors[k] = e or f"{plain(files[k])}: the network gives scores that are no numbers"; continue
         df.attrs["source"] = list(stamp(files[k]))
@@ -361,7 +378,7 @@ def read_parts(parts): # Dict of id to file, from `score_folder`
     "The scores table of all of them."
     return pd.concat(map(pd.read_parquet, parts.values()), ignore_index=True)
 
-# %% ../nbs/05_tiled_inference.ipynb #82c6775a
+# %% ../nbs/05_tiled_inference.ipynb #878403c3
 def stamps(folder, nets): # `models/<model_name>`; dict of fold to network
     "What tells these weights from others."
     files = [folder/"config.json", *(folder/f"fold{k}"/"weights.safetensors" for k in nets)]
@@ -370,9 +387,9 @@ def stamps(folder, nets): # `models/<model_name>`; dict of fold to network
 def scoring(cfg, nets, run, data, tile_width, tile_step=.5, tiles=False): # `load_run`'s; `models/<model_name>`; where the recordings are; flags of `rfcx_predict`
     "All that decides the scores, arguments for `score_recordings`, and a sentence."
     if not tile_width or min(tile_width) < 1 or not 0 < tile_step <= 1: raise InputError("tile_width must be at least 1 and tile_step in (0, 1]")
-    if cfg.encoder: return dict(data=str(Path(data).resolve()), weights=stamps(run, nets)), {}, f"windows of {cfg.encoder.seconds:g} s"
+    if cfg.encoder: return dict(data=str(as_path(data).resolve()), weights=stamps(run, nets)), {}, f"windows of {cfg.encoder.seconds:g} s"
     one_pass = bool(not tiles and one_pass_fits(next(iter(nets.values())), tile_width))
-    how = dict(data=str(Path(data).resolve()), tile_width=list(tile_width), tile_step=tile_step, one_pass=one_pass, weights=stamps(run, nets))
+    how = dict(data=str(as_path(data).resolve()), tile_width=list(tile_width), tile_step=tile_step, one_pass=one_pass, weights=stamps(run, nets))
     return how, dict(widths=tile_width, step=tile_step, one_pass=one_pass), f"tiles of {', '.join(map(str, tile_width))} frames by {'one pass' if one_pass else 'tiles'}"
 
 def choose_thresholds(run, cfg, threshold): # `models/<model_name>`; its `RunConfig`; one for all species, or None
@@ -395,7 +412,7 @@ def summarise(parts, loss, table=None, gap=.5, min_length=0.): # `score_folder`'
 
 @command
 def rfcx_predict(
-    path:str,                    # Folder laid out like Kaggle's, whose test/ is scored, or any folder with recordings
+    path:str,                    # Folder laid out like Kaggle's, whose test/ is scored, or any folder with recordings; or its URL
     model_name:str="model_0",    # Name of the run
     out:str="",                  # Where predictions go (default: preds/<model_name>)
     format:str="",               # List detections too: csv, parquet, raven, audacity, or several with commas
@@ -413,18 +430,19 @@ def rfcx_predict(
     waves:str="waves",           # Where a frozen encoder's features are kept
     models:str="models",         # Where runs are kept
     preds:str="preds",           # Where predictions go without --out
-    n_workers:int=None):         # Processes that decode (default: a core each but one, at most 4; none on two cores without a GPU)
+    n_workers:int=None,          # Processes that decode (default: a core each but one, at most 4; none on two cores without a GPU)
+    scheduler:str=""):           # Address of a Dask scheduler, tcp://host:8786, or local: its workers score, this process writes
     "Score the recordings of a folder; write submission.csv, failures.csv and, if asked for, detections. Goes on where it was stopped."
     for k, v, most in (("threshold", threshold, 1), ("gap", gap, np.inf), ("min_length", min_length, np.inf)):
         if v is not None and not 0 <= v <= most: raise InputError(f"{k} is {v}: it must be at least 0" + (" and at most 1" if most == 1 else ""))
-    wanted_formats, run, out = formats(format), Path(models)/model_name, Path(out or Path(preds)/model_name)
+    wanted_formats, run, out = formats(format), local(models, "models")/model_name, local(out or local(preds, "preds")/model_name, "out")
     cfg, nets = load_run(run, fold, default_device())
     data, found, ids = to_score(path, split, cfg)
     move, table = find_shift(prevalence, shift, cfg, run), choose_thresholds(run, cfg, threshold) if wanted_formats else None
     how, kw, cut = scoring(cfg, nets, run, data, tile_width, tile_step, tiles)
     print(f"{len(ids)} recordings of {data}, {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), {cut}, on {default_device()}")
     t = perf_counter()
-    parts, errors, seconds = score_folder(cfg, nets, {k: found[k] for k in ids if k in found}, out/"scores", how, n_workers, Path(waves)/f"{data.name}-{cfg.model}", **kw)
+    parts, errors, seconds = score_folder(cfg, nets, {k: found[k] for k in ids if k in found}, out/"scores", how, n_workers, local(waves, "waves")/f"{data.name}-{cfg.model}", scheduler, **kw)
     t = perf_counter() - t
     errors |= {k: f"no recording {k} in {data}" for k in ids if k not in found}
     write_boxes_csv(pd.DataFrame([(k, e) for k, e in errors.items()], columns=["recording", "error"]), out/"failures.csv")
@@ -443,14 +461,14 @@ def rfcx_predict(
 
 def to_score(path, split, cfg): # Flags of `rfcx_predict`; `RunConfig`
     "The folder of recordings, a dict of id to file, and the ids to score."
-    data = Path(path)/split
-    if split == "test" and not data.is_dir(): data = Path(path)
+    path = as_path(path)
+    data = path if split == "test" and not (path/split).is_dir() else path/split
     found = find_recordings(data)
-    return data, found, wanted(path, cfg, found) if split == "test" and data != Path(path) else list(found)
+    return data, found, wanted(path, cfg, found) if split == "test" and data != path else list(found)
 
 def wanted(path, cfg, found): # Data folder; `RunConfig`; dict of id to file
     "Ids of the recordings to score: those of `sample_submission.csv`, if there is one with the run's species, else all."
-    f = Path(path)/"sample_submission.csv"
+    f = path/"sample_submission.csv"
     if not f.exists(): return list(found)
     x = read_submission(f)
     if list(x) != list(cfg.species):

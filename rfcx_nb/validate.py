@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['box_scores', 'species_report', 'proxy', 'show_curves', 'score_held_out', 'noises', 'noise_scores', 'rfcx_validate']
 
-# %% ../nbs/05a_validate.ipynb #6e09c2f2
+# %% ../nbs/05a_validate.ipynb #6bbe2995
 import tempfile
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf, matplotlib.pyplot as plt
 from fastai.torch_core import default_device
 from sklearn.metrics import precision_recall_curve, roc_auc_score
-from .core import InputError, command, whole
+from .core import InputError, as_path, command, whole
 from .crops import species_bands, species_names
 from .detections import PRECISION, narrow, sides, thresholds, write_thresholds
 from .preprocess import find_recordings
@@ -71,7 +71,7 @@ def show_curves(
     for ax in axs[:, 0]: ax.set_ylabel("precision")
     return fig
 
-# %% ../nbs/05a_validate.ipynb #d202e971
+# %% ../nbs/05a_validate.ipynb #ee1ea7fb
 def score_held_out(
     path,             # Folder laid out like Kaggle's
     model_name,       # Name of the run
@@ -83,7 +83,7 @@ def score_held_out(
     folder = Path(models)/model_name
     cfg, nets = load_run(folder, device=default_device())
     _, boxes, store = prepare(path, cfg, waves, n_workers)
-    found, parts = find_recordings(Path(path)/"train"), {}
+    found, parts = find_recordings(as_path(path)/"train"), {}
     how, kw, _ = scoring(cfg, nets, folder, path, widths, step)
     renew(folder/"oof", how)
     for k, net in nets.items():
