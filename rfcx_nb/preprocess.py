@@ -155,14 +155,14 @@ def _is_done(k, src, folder, man, sample_rate, dtype):
     key = ["ok", plain(src.resolve()), str(size), str(mtime), str(sample_rate), dtype]
     return [str(m[c]) for c in ("status", "source", "bytes", "mtime", "sample_rate", "dtype")] == key
 
-# %% ../nbs/00_preprocess.ipynb #7e97a4e0
+# %% ../nbs/00_preprocess.ipynb #29857f30
 @contextmanager
 def dask_client(scheduler, n_workers=None): # "tcp://host:8786", or "local"; how many workers a local one gets, a core each if None
     "A client of the scheduler that answers there, or of one made for this block."
     try: from distributed import Client, LocalCluster
     except ImportError: raise InputError("--scheduler needs Dask: pip install 'rfcx_nb[cluster]'") from None
     if scheduler == "local":
-        with LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as o, Client(o) as c: yield c
+        with LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0") as o, Client(o) as c: yield c
         return
     try: c = Client(scheduler, timeout=20)
     except (OSError, ValueError) as e: raise InputError(f"no Dask scheduler answers at {scheduler} ({e}): expected an address such as tcp://host:8786, or local") from None
