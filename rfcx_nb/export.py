@@ -19,51 +19,52 @@ from .model import BandHead
 from .tiled_inference import has_gate, load_run, one_pass_fits, score_pass
 from .train import load_config
 
-# %% ../nbs/08_export.ipynb #96be412c
+# %% ../nbs/08_export.ipynb #f84d7475
 class Mel(nn.Module):
     "(batch, samples) waveforms to (batch, n_mels, frames) log-mel, by products of matrices."
     def __init__(self, sound): # A `SoundConfig`
         super().__init__()
         n, self.n, self.hop = sound.n_fft, sound.n_fft, sound.hop_length
-        a = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
-        b, self.a = n//a, a
+        a = self.a = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
+        b, turn = n//a, lambda i: torch.exp(-2j*math.pi*(i % n).double()/n)
         k = torch.arange(a)[:, None, None] + a*torch.arange(b//2 + 1) # (a, 1, b//2 + 1) frequencies
-        turn = lambda i: torch.exp(-2j*math.pi*(i % n).double()/n)
         one, two = turn(b*torch.outer(torch.arange(a), torch.arange(a))), turn(torch.arange(b)[:, None]*k)
-        bank = F.pad(filterbank(sound), (0, a))[:, k[:, 0]] # (n_mels, a, b//2 + 1)
-        for name, x in dict(hann=torch.hann_window(n), one=torch.stack([one.real, one.imag], 1).flatten(0, 1),
-                            two=torch.cat([torch.cat([two.real, two.imag], 2), torch.cat([-two.imag, two.real], 2)], 1),
-                            bank=torch.stack([bank, bank], 2).flatten(1).T).items(): self.register_buffer(name, x.float().contiguous())
+        bank = F.pad(filterbank(sound), (0, a))[:, k[:, 0]] # (n_mels, a, b//2 + 1), zeros above half the sample rate
+        parts = dict(hann=torch.hann_window(n), one=torch.stack([one.real, one.imag], 1).flatten(0, 1), # (2*a, a)
+                     two=torch.cat([torch.cat([two.real, two.imag], 2), torch.cat([-two.imag, two.real], 2)], 1), # (a, 2*b, 2*(b//2 + 1))
+                     bank=torch.stack([bank, bank], 2).flatten(1).T)
+        for k, x in parts.items(): self.register_buffer(k, x.float().contiguous())
 
     def frames(self, wav): # (batch, samples)
-        "(batch, frames, n_fft) windows, gathered in blocks since single samples would be slow."
+        "(batch, frames, n_fft) windows, gathered in blocks since one sample at a time is slow."
         x, g = F.pad(wav[:, None], (self.n//2, self.n//2), mode="reflect")[:, 0], math.gcd(self.n, self.hop)
         i = torch.arange((x.shape[1] - self.n)//self.hop + 1)[:, None]*(self.hop//g) + torch.arange(self.n//g)
         return x[:, :x.shape[1]//g*g].reshape(x.shape[0], -1, g)[:, i].flatten(2)
 
     def forward(self, wav):
         f = (self.frames(wav)*self.hann).unflatten(2, (self.a, -1)) # (batch, frames, a, b)
-        z = (self.one @ f).reshape(wav.shape[0], -1, self.a, 2*self.n//self.a).transpose(1, 2) @ self.two
+        z = (self.one @ f).reshape(wav.shape[0], -1, self.a, 2*self.n//self.a).transpose(1, 2) @ self.two # (batch, a, frames, re and im)
         return (z.square().transpose(1, 2).flatten(2) @ self.bank + 1e-6).log().transpose(1, 2)
 
-# %% ../nbs/08_export.ipynb #86b4085b
+# %% ../nbs/08_export.ipynb #0c781d5a
 def span_mean(x, frames): # (..., n_frames); how many of them
-    "`sliding_mean` for any number of frames in one formula."
+    "`sliding_mean` without a branch."
     i = torch.arange(x.shape[-1])
-    n = (i[-1] + 1).clamp(max=frames)
-    start, c = torch.minimum((i - frames//2).clamp(min=0), i[-1] + 1 - n), F.pad(x.cumsum(-1, dtype=torch.float64), (1, 0))
+    T = i[-1] + 1 # a tensor, where x.shape is a number
+    n = T.clamp(max=frames)
+    start, c = torch.minimum((i - frames//2).clamp(min=0), T - n), F.pad(x.cumsum(-1, dtype=torch.float64), (1, 0))
     return ((c[..., start + n] - c[..., start])/n).to(x.dtype)
 
 def span_normalise(x, frames, whiten, eps=1e-6): # As for `normalise`
-    "`normalise` for any number of frames in one formula."
+    "`normalise` without a branch."
     x = x - x.mean((-2, -1), keepdim=True)
     if whiten: x = x - span_mean(x, frames)
     m, square = span_mean(x.double().mean(-2, keepdim=True), frames), span_mean(x.double().square().mean(-2, keepdim=True), frames)
     return (x - m.float())/((square - m.square()).clamp(min=0).sqrt() + eps).float()
 
-# %% ../nbs/08_export.ipynb #8429fa3f
-def window_starts(n, size, step): # Tensors or numbers: columns of the sound, of a window, from window to window
-    "(n_windows,) `tile_starts` without a branch, and the columns of a window."
+# %% ../nbs/08_export.ipynb #c183dbde
+def window_starts(n, size, step): # Columns of the sound, of a window, from window to window
+    "(n_windows,) what `tile_starts` says, and the columns that a window has then, as tensors."
     n = torch.arange(n)[-1] + 1
     size = n.clamp(max=size)
     return torch.minimum(torch.arange(0, n - size + step, step), n - size), size
@@ -71,15 +72,15 @@ def window_starts(n, size, step): # Tensors or numbers: columns of the sound, of
 def span_scores(net, feats, start, size): # A `SpeciesNet`; (batch, channels, rows, columns); from `window_starts`
     "(batch, n_windows, n_species) logits of the windows, as `score_windows` has them."
     i = start[:, None] + torch.arange(size)
-    if isinstance(net.head, BandHead): # `soft_max`, whose logarithm must not become a constant
+    if isinstance(net.head, BandHead): # `soft_max`, whose logarithm would become a constant
         return ((torch.logsumexp(2*net.head.columns(feats)[..., i], -1) - size.float().log())/2).transpose(1, 2)
     x = feats[..., i]
     z = torch.cat([x.amax((2, 4)), x.mean((2, 4))], 1).transpose(1, 2)
     return net.head[2:](z.flatten(0, 1)).reshape(z.shape[0], -1, net.head[-1].out_features)
 
-# %% ../nbs/08_export.ipynb #62d22cf1
+# %% ../nbs/08_export.ipynb #984a742b
 class Export(nn.Module):
-    "(batch, samples) waveforms to (n_windows,) starts in s, (batch, n_windows, n_species) logits, and probabilities."
+    "(batch, samples) waveforms to (n_windows,) starts in s, and (batch, n_windows, n_species) logits and probabilities."
     def __init__(self,
         cfg, nets,   # From `load_run`
         width, step, # Of the windows, in frames
@@ -88,26 +89,33 @@ class Export(nn.Module):
         self.cfg, self.mel, self.nets = cfg, Mel(cfg), nn.ModuleList(nets.values())
         stride = self.nets[0].stride
         self.size, self.step, self.seconds = width//stride, max(step//stride, 1), stride*cfg.frame_seconds
-        for k in ("slope", "intercept"): self.register_buffer(k, torch.tensor(table[k].to_numpy()))
+        for k in ("slope", "intercept"): self.register_buffer(k, torch.tensor(table[k].to_numpy(float)))
 
     def forward(self, wav):
-        feats = [n.features(x) for x in [span_normalise(self.mel(wav), self.cfg.tile_width, self.cfg.whiten)] for n in self.nets]
+        mel = span_normalise(self.mel(wav), self.cfg.tile_width, self.cfg.whiten)
+        feats = [n.features(mel) for n in self.nets]
         start, size = window_starts(feats[0].shape[3], self.size, self.step)
         logits = torch.stack([span_scores(n, f, start, size) for n, f in zip(self.nets, feats)]).mean(0)
-        x = logits.double()
-        if self.cfg.loss == "ce":
-            p = x.softmax(-1).clamp(1e-7, 1 - 1e-7)
-            x = (p/(1 - p)).log()
-        return start*self.seconds, logits, (self.slope*x + self.intercept).sigmoid().float()
+        return start*self.seconds, logits, (self.slope*self.odds(logits.double()) + self.intercept).sigmoid().float()
 
-# %% ../nbs/08_export.ipynb #2f8248f9
-OUTPUTS = dict(start=["windows"], logits=["batch", "windows"], probability=["batch", "windows"])
+    def odds(self, x): # (..., n_species) logits in 64 bits
+        "Log-odds of each species by itself, as `narrow` has them."
+        if self.cfg.loss != "ce": return x
+        p = x.softmax(-1).clamp(1e-7, 1 - 1e-7)
+        return (p/(1 - p)).log()
 
-def metadata(cfg, table, stride, width, step, n_folds): # As for `Export`; frames to a column; folds in the file
-    "What a file says of itself: a dict of text."
-    facts = dict(sample_rate=cfg.sample_rate, species=table.species.tolist(), thresholds=[None if t != t else t for t in table.threshold],
-                 window_seconds=width*cfg.frame_seconds, step_seconds=max(step//stride, 1)*stride*cfg.frame_seconds,
-                 loss=cfg.loss, activation="softmax" if cfg.loss == "ce" else "sigmoid", model=cfg.model, folds=n_folds, version=f"rfcx_nb {__version__}")
+# %% ../nbs/08_export.ipynb #0ad7a367
+OUTPUTS = dict(start=["windows"], logits=["batch", "windows"], probability=["batch", "windows"]) # Names of what a file gives, and of the sizes that are free
+
+def metadata(
+    cfg, table, # As for `Export`
+    stride,     # Frames to a column of features
+    width, step,# Of the windows, in frames
+    n_folds):   # How many are in the file
+    "What a file says of itself: a dict of text, JSON where it is more than a word."
+    facts = dict(sample_rate=cfg.sample_rate, species=table.species.tolist(), thresholds=[None if np.isnan(t) else t for t in table.threshold],
+                 window_seconds=width*cfg.frame_seconds, step_seconds=max(step//stride, 1)*stride*cfg.frame_seconds, loss=cfg.loss,
+                 activation="softmax" if cfg.loss == "ce" else "sigmoid", model=cfg.model, folds=n_folds, version=f"rfcx_nb {__version__}")
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()}
 
 @torch.no_grad()
@@ -117,15 +125,18 @@ def write_onnx(net, meta, file): # An `Export` in evaluation mode; dict of text;
     axes = dict(wav=["batch", "samples"]) | OUTPUTS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore") # of what may have been frozen: `difference` looks at it
-        torch.onnx.export(net, (torch.zeros(2, 4*net.cfg.sample_rate),), str(file), dynamo=False, opset_version=17, input_names=["wav"], output_names=list(OUTPUTS),
-                          dynamic_axes={k: dict(enumerate(v)) for k, v in axes.items()})
+        torch.onnx.export(net, (torch.zeros(2, 4*net.cfg.sample_rate),), str(file), dynamo=False, opset_version=17, input_names=["wav"],
+                          output_names=list(OUTPUTS), dynamic_axes={k: dict(enumerate(v)) for k, v in axes.items()})
     model = onnx.load(file)
     onnx.helper.set_model_props(model, meta)
     onnx.save(model, file)
 
-# %% ../nbs/08_export.ipynb #4750c84a
+# %% ../nbs/08_export.ipynb #ee997900
 @torch.inference_mode()
-def pass_logits(cfg, nets, wav, width, step): # From `load_run`; (batch, samples); frames
+def pass_logits(
+    cfg, nets,   # From `load_run`
+    wav,         # (batch, samples) tensor
+    width, step):# Of the windows, in frames
     "(batch, n_windows, n_species) logits by `score_pass`, mean over folds."
     mels = normalise(LogMel(cfg).mel(wav), cfg.tile_width, cfg.whiten)
     return torch.stack([torch.stack([score_pass(n, x, [width], [step])[0][1] for n in nets.values()]).mean(0) for x in mels])
@@ -137,36 +148,36 @@ def difference(file, cfg, nets, width, step): # An ONNX file; as for `pass_logit
     wavs = [.1*rng.randn(b, int(s*cfg.sample_rate)).astype(np.float32) for b, s in ((1, 1), (3, 2.71), (2, 7.13))]
     return max(np.abs(session.run(["logits"], {"wav": w})[0] - pass_logits(cfg, nets, torch.from_numpy(w), width, step).numpy()).max() for w in wavs)
 
-# %% ../nbs/08_export.ipynb #639e1b64
-def check_export(cfg, net, width, step): # `RunConfig`; one of its networks; frames
+# %% ../nbs/08_export.ipynb #7a2f0786
+def check_export(cfg, net, width): # `RunConfig`; one of its networks; frames of a window
     "One sentence if a run cannot be one file."
-    if width < 1 or step < 1: raise InputError("tile_width must be at least 1 and tile_step in (0, 1]")
-    if width % net.stride: raise InputError(f"tile_width is {width}: it must be a multiple of {net.stride}, the frames to a column of this network's features")
-    if has_gate(net): raise InputError(f"{cfg.model} looks at the whole of its input in every layer (squeeze-and-excite or attention), so that windows cannot be read off one pass: "
+    if width < 1 or width % net.stride: raise InputError(f"tile_width is {width}: it must be a multiple of {net.stride}, the frames to a column of this network's features")
+    if has_gate(net): raise InputError(f"{cfg.model} looks at the whole of its input (squeeze-and-excite or attention), so that windows cannot be read off one pass: "
                                        "train a network without, such as tf_efficientnet_lite0, resnet18 or densenet121")
-    if not one_pass_fits(net, [width]): raise InputError(f"{cfg.model} does not give a column of features for every {net.stride} frames, so that windows cannot be read off one pass: train another network")
+    if not one_pass_fits(net, [width]): raise InputError(f"{cfg.model} has no column of features for every {net.stride} frames, so that windows cannot be read off one pass: "
+                                                         "train another network, such as tf_efficientnet_lite0, resnet18 or densenet121")
 
 @command
 def rfcx_export(
     model_name:str="model_0", # Name of the run
     models:str="models",      # Where runs are kept
     out:str="",               # The file (default: models/<model_name>/<model_name>.onnx)
-    fold:int=None,            # Export one fold; the mean of all that are trained if not given
-    tile_width:int=64,        # Width of the windows, in frames; thresholds are made for the narrowest that rfcx_validate was given
+    fold:int=None,            # Export one fold; all that are trained, and their mean, if not given
+    tile_width:int=64,        # Width of the windows, in frames: the narrowest that rfcx_validate was given, since thresholds are made for those
     tile_step:float=.5):      # From window to window, in widths
-    "Write a run as one ONNX file: waveforms in, and for each window logits and probabilities. Needs onnx and onnxruntime."
+    "Write a run as one ONNX file: waveforms in, and logits and probabilities of each window out. Needs onnx and onnxruntime."
     for k in ("onnx", "onnxruntime"):
-        if importlib.util.find_spec(k) is None: raise InputError(f"rfcx_export needs the package {k}: pip install onnx onnxruntime, or the extra rfcx_nb[export]")
+        if importlib.util.find_spec(k) is None: raise InputError(f"rfcx_export needs the package {k}: pip install onnx onnxruntime, the extra `export` of rfcx_nb")
+    if not 0 < tile_step <= 1: raise InputError(f"tile_step is {tile_step}: it must be in (0, 1]")
     run, step = Path(models)/model_name, max(int(tile_width*tile_step), 1)
-    if load_config(run).encoder: raise InputError(f"{run} learned on the features of {load_config(run).model}, which has a file of its own: only a run of a convolutional network can be exported")
-    cfg, nets = load_run(run, fold)
-    for n in nets.values(): n.amp = None
-    first, out = next(iter(nets.values())), Path(out or run/f"{model_name}.onnx")
-    check_export(cfg, first, tile_width, step)
-    table = read_thresholds(run, len(cfg.species))
+    out, cfg = Path(out or run/f"{model_name}.onnx"), load_config(run)
+    if cfg.encoder: raise InputError(f"{run} learned on the features of {cfg.model}, whose network is not in the run: train a network of timm's, such as tf_efficientnet_lite0")
+    table, nets = read_thresholds(run, len(cfg.species)), load_run(run, fold)[1]
+    for net in nets.values(): net.amp = None # the file computes in 32 bits
+    check_export(cfg, net, tile_width)
     with whole(out) as f:
-        write_onnx(Export(cfg, nets, tile_width, step, table).eval(), metadata(cfg, table, first.stride, tile_width, step, len(nets)), f)
+        write_onnx(Export(cfg, nets, tile_width, step, table).eval(), metadata(cfg, table, net.stride, tile_width, step, len(nets)), f)
         off = difference(f, cfg, nets, tile_width, step)
-        if not off < 1e-3: raise InputError(f"{cfg.model} as ONNX differs from PyTorch by {off:.1g}: nothing was written")
-    print(f"{out}: {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), {out.stat().st_size/1e6:.1f} MB, "
-          f"windows of {tile_width*cfg.frame_seconds:.2f} s; at most {off:.0e} from PyTorch's logits")
+        if not off < 1e-3: raise InputError(f"{cfg.model} as ONNX differs from PyTorch by {off:.1g}: nothing was written; another network or another version of torch may do")
+    print(f"{out}: {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), {out.stat().st_size/1e6:.1f} MB, windows of {tile_width*cfg.frame_seconds:.2f} s, "
+          f"at most {off:.0e} from PyTorch's logits")
