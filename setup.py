@@ -7,8 +7,8 @@ here = Path(__file__).parent
 ini = ConfigParser(delimiters=["="])
 ini.read(here/"settings.ini", encoding="utf-8")
 cfg = ini["DEFAULT"]
-extras = {k: cfg[f"{k}_requirements"].split() for k in ("weights", "birdnet", "cluster", "dev")}
-extras["dev"] += extras["weights"] + extras["cluster"]
+extras = {k: cfg[f"{k}_requirements"].split() for k in ("weights", "birdnet", "cluster", "export", "dev")}
+extras["dev"] += extras["weights"] + extras["cluster"] + extras["export"]
 
 setup(name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], license="Apache-2.0",
       author=cfg["author"], author_email=cfg["author_email"], url=cfg["git_url"], keywords=cfg["keywords"].split(),
