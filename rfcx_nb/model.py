@@ -21,7 +21,7 @@ import timm
 from fastai.layers import apply_init
 from fastai.vision.learner import create_head
 
-# %% ../nbs/03_model.ipynb #264b376f
+# %% ../nbs/03_model.ipynb #a78afc73
 class SpeciesNet(nn.Module):
     "A timm backbone and the recipe's head: (batch, n_mels, frames) log-mel to (batch, n_species) logits."
     def __init__(self,
@@ -54,7 +54,8 @@ def add_channel(body): # A network for one channel
     with torch.no_grad():
         new.weight.copy_(torch.cat([old.weight, .3*old.weight.std()*torch.randn_like(old.weight[:, :1])], 1))
         if old.bias is not None: new.bias.copy_(old.bias)
-    body.set_submodule(name, new)
+    parent, _, leaf = name.rpartition(".")
+    setattr(body.get_submodule(parent), leaf, new) # set_submodule needs torch 2.5
 
 # %% ../nbs/03_model.ipynb #bdf20632
 def soft_max(x, sharp=2.): # (..., n)
