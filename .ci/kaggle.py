@@ -95,13 +95,13 @@ def main(env, work):
     said, two = kaggle(work, "goes on", new(**{"datasets/you/rfcx-nb-weights": work/"weights", "notebooks/you/kernel": one}))
     says(said, "going on after epoch 2 of 2", "installed: audiomentations", "nnaudio", "rfcx-nb", "submission.csv: 5 rows")
     assert "ended:" not in said, said[-3000:]
-    print("  " + re.search("installed: .*", said)[0])
+    print(*re.findall("^(?:installed|  note): .*", said, re.M), sep="\n  ")
     a = is_submission(two, data)
     said, three = kaggle(work, "trained", old(run=two/"models"))
     says(said, "trained already: /kaggle/input/run/model_0")
     assert "ended:" not in said and is_submission(three, data) == a and not (three/"waves").exists(), said[-3000:]
     said, _ = kaggle(work, "no weights", old())
-    says(said, "attach a dataset with ImageNet's weights of the network")
+    says(said, "attach a dataset with ImageNet's weights of the network", "ended: FileNotFoundError")
 
 if __name__ == "__main__":
     if sys.argv[1] == "--inside": inside(sys.argv[2])
