@@ -7,10 +7,11 @@ __all__ = ['WIDTHS', 'STAGES', 'timings', 'as_row', 'compare', 'cpu_name', 'mach
            'decode_all', 'long_recording', 'preprocess_memory', 'bench_preprocess', 'original_crop', 'mapped_crop',
            'Crops', 'recipe_augment', 'bench_crop', 'loader', 'bench_augment', 'original_mel', 'plain_mel', 'bench_mel',
            'bench_mel1', 'bench_mel32', 'two_nets', 'stepper', 'bench_train_step', 'original_minute', 'our_minute',
-           'bench_predict_minute', 'some_run', 'original_predict', 'our_predict', 'mel_and_pass',
-           'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table', 'merge', 'rfcx_bench']
+           'bench_predict_minute', 'bench_predict_backend', 'some_run', 'original_predict', 'our_predict',
+           'mel_and_pass', 'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table',
+           'merge', 'rfcx_bench']
 
-# %% ../nbs/bench.ipynb #99931a46
+# %% ../nbs/bench.ipynb #b82d4f38
 from .core import InputError, SoundConfig, command, load_json, save_json
 import importlib.metadata, os, platform, random, re, shutil, subprocess, sys, tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -28,8 +29,8 @@ from .crops import CropDataset, read_boxes, read_crop, window_samples
 from .forest import make_forest
 from .model import create_model, has_bf16, place
 from .preprocess import preprocess, read_audio
-from .tiled_inference import clip_scores, score_folder, score_pass, score_recordings
-from .train import cross_entropy, preset
+from .tiled_inference import by_onnx, clip_scores, score_folder, score_pass, score_recordings
+from .train import cross_entropy, make_net, preset
 
 # %% ../nbs/bench.ipynb #614008e5
 def timings(
@@ -274,6 +275,16 @@ def bench_predict_minute(forest, rounds=5, arch="densenet121"): # Folder of reco
     return compare("predict_minute", f"{arch}, widths 64 + 128 + 256 of {mel.shape[1]} frames", lambda: original_minute(old, mel),
                    lambda: our_minute(new, mel), lambda: new.features(mel[None]), rounds)
 
+# %% ../nbs/bench.ipynb #13e5980b
+def bench_predict_backend(forest, rounds=5, arch="tf_efficientnet_lite0"): # Folder of recordings; rounds; network
+    "The default network from the log-mel of a recording to its windows, by torch and by onnxruntime."
+    cfg = preset(model=arch, pretrained="false", species=tuple(f"s{k}" for k in range(24)))
+    net = place(make_net(cfg, verbose=False), "cpu").eval()
+    fast, mel = by_onnx(net), normalise(LogMel(cfg).mel(torch.from_numpy(read_audio(sorted((forest/"test").glob("*.flac"))[0]))[None]), cfg.tile_width, cfg.whiten)[0]
+    with torch.inference_mode():
+        return compare("predict_backend", f"{arch}, torch in {'bfloat16' if net.amp else 'float32'} against --backend onnx, {mel.shape[1]} frames",
+                       lambda: our_minute(net, mel), lambda: our_minute(fast, mel), rounds=rounds)
+
 # %% ../nbs/bench.ipynb #e9dbf297
 def some_run(arch): # timm's name of a network
     "Settings as a training run would have left them."
@@ -357,9 +368,9 @@ def table(rows): # Rows of stages
     lines += [f"Sound a second, end to end: {r['sound_per_s']['baseline']:.0f} s and {r['sound_per_s']['ours']:.0f} s." for r in rows if "sound_per_s" in r]
     return "\n".join(lines + [f"Measured on {m}." for m in dict.fromkeys(r.get("machine") for r in rows) if m])
 
-# %% ../nbs/bench.ipynb #6b58ebe0
+# %% ../nbs/bench.ipynb #385b4bd4
 STAGES = dict(preprocess=bench_preprocess, crop=bench_crop, augment=bench_augment, mel1=bench_mel1, mel32=bench_mel32, train_step=bench_train_step,
-              predict_minute=bench_predict_minute, predict_end_to_end=bench_predict_end_to_end, growth=bench_growth)
+              predict_minute=bench_predict_minute, predict_backend=bench_predict_backend, predict_end_to_end=bench_predict_end_to_end, growth=bench_growth)
 
 def merge(rows, file): # New rows; a file of rows, which may not be there
     "`rows`, and those of `file` that they do not replace, in the order of `STAGES`."

@@ -198,7 +198,7 @@ def find_weights(
     if f := _in_package(p): return f, f"weights of the package {p}"
     raise InputError(f"pretrained={p} is neither a file of weights nor an installed package that holds one; else: auto, true, false")
 
-# %% ../nbs/03_model.ipynb #43d2b436
+# %% ../nbs/03_model.ipynb #f3410dda
 def cut_body(arch, stride, **kw): # timm's name; frames to a column of features; more for timm
     "The first layers of `arch`, up to a map of features at `stride`."
     try: strides = timm.create_model(arch, in_chans=1, features_only=True).feature_info.reduction()
@@ -212,7 +212,7 @@ def cut_body(arch, stride, **kw): # timm's name; frames to a column of features;
 def drop_unused(body): # A network that gives a list of maps
     "`body` without the layers that have no part in its maps: timm's EfficientNets and MobileNets keep them, and run them."
     was = body.training
-    sum(o.sum() for o in body.eval()(torch.zeros(1, 1, 128, 128))).backward()
+    with torch.enable_grad(): sum(o.sum() for o in body.eval()(torch.zeros(1, 1, 128, 128))).backward()
     idle = [k for k, m in body.named_modules() if any(True for _ in m.parameters()) and all(p.grad is None for p in m.parameters())]
     for k in idle:
         if k.rpartition(".")[0] not in idle: replace_layer(body, k, nn.Identity())
