@@ -7,9 +7,9 @@ __all__ = ['WIDTHS', 'STAGES', 'timings', 'as_row', 'compare', 'cpu_name', 'mach
            'decode_all', 'long_recording', 'preprocess_memory', 'bench_preprocess', 'original_crop', 'mapped_crop',
            'Crops', 'recipe_augment', 'bench_crop', 'loader', 'bench_augment', 'original_mel', 'plain_mel', 'bench_mel',
            'bench_mel1', 'bench_mel32', 'two_nets', 'stepper', 'bench_train_step', 'original_minute', 'our_minute',
-           'bench_predict_minute', 'bench_predict_backend', 'some_run', 'original_predict', 'our_predict',
-           'mel_and_pass', 'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table',
-           'merge', 'rfcx_bench']
+           'fastest_backend', 'bench_predict_minute', 'bench_predict_backend', 'some_run', 'original_predict',
+           'our_predict', 'mel_and_pass', 'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth',
+           'table', 'merge', 'rfcx_bench']
 
 # %% ../nbs/bench.ipynb #b82d4f38
 from .core import InputError, SoundConfig, command, load_json, save_json
@@ -252,7 +252,7 @@ def bench_train_step(forest, rounds=5, arch="densenet121", bs=8, frames=1024): #
     old, ours = (stepper(net, x, y, l) for net, l in zip(two_nets(arch, train=True), losses))
     return compare("train_step", f"{arch}, a step of {bs} x {x.shape[1]} x {x.shape[2]}", old, ours, rounds=rounds, losses=losses)
 
-# %% ../nbs/bench.ipynb #8ebb13da
+# %% ../nbs/bench.ipynb #d37efc4e
 WIDTHS = 64, 128, 256
 
 def original_minute(net, mel): # A network; (n_mels, frames) normalised log-mel
@@ -267,12 +267,18 @@ def our_minute(net, mel): # As above
     "The same from one pass of the backbone."
     return torch.stack([x.amax(0).softmax(0) for _, x in score_pass(net, mel, WIDTHS, [w//2 for w in WIDTHS])]).mean(0)
 
+def fastest_backend(net): # A `SpeciesNet` in evaluation mode
+    "It by onnxruntime, or, where that is not installed, by torch; and by which."
+    try: return by_onnx(net), "onnxruntime"
+    except InputError: return net, "torch"
+
 @torch.inference_mode()
 def bench_predict_minute(forest, rounds=5, arch="densenet121"): # Folder of recordings; rounds; network
     "From the log-mel of a recording to its scores."
     old, new = two_nets(arch)
+    new, engine = fastest_backend(new)
     mel = normalise(LogMel().mel(torch.from_numpy(read_audio(sorted((forest/"test").glob("*.flac"))[0]))[None]))[0]
-    return compare("predict_minute", f"{arch}, widths 64 + 128 + 256 of {mel.shape[1]} frames", lambda: original_minute(old, mel),
+    return compare("predict_minute", f"{arch}, widths 64 + 128 + 256 of {mel.shape[1]} frames, by {engine}", lambda: original_minute(old, mel),
                    lambda: our_minute(new, mel), lambda: new.features(mel[None]), rounds)
 
 # %% ../nbs/bench.ipynb #13e5980b
@@ -309,13 +315,13 @@ def mel_and_pass(net, cfg, wavs): # A network; its settings; waveforms in memory
     "Spectrogram and one pass of the backbone for each of `wavs`."
     for x in wavs: net.features(normalise(LogMel(cfg).mel(x[None]), cfg.tile_width))
 
-# %% ../nbs/bench.ipynb #9171a2a1
+# %% ../nbs/bench.ipynb #3d88e149
 def bench_predict_end_to_end(forest, rounds=5, arch="densenet121", n=3): # Folder of recordings; rounds; network; how many recordings
     "From FLAC to the scores of recordings."
     (old, new), cfg, tmp = two_nets(arch), some_run(arch), forest/"tmp"
-    files = sorted((forest/"test").glob("*.flac"))[:n]
+    (new, engine), files = fastest_backend(new), sorted((forest/"test").glob("*.flac"))[:n]
     wavs = [torch.from_numpy(read_audio(f)) for f in files]
-    row = compare("predict_end_to_end", f"{arch}, {len(files)} FLACs of {len(wavs[0])/32_000:.0f} s to scores", lambda: original_predict(old, files, tmp),
+    row = compare("predict_end_to_end", f"{arch}, {len(files)} FLACs of {len(wavs[0])/32_000:.0f} s to scores, by {engine}", lambda: original_predict(old, files, tmp),
                   lambda: our_predict(new, cfg, files), lambda: mel_and_pass(new, cfg, wavs), rounds, after=lambda: shutil.rmtree(tmp, ignore_errors=True))
     seconds = sum(len(x) for x in wavs)/32_000
     return row | dict(sound_per_s=dict(baseline=seconds/row["baseline_s"], ours=seconds/row["ours_s"]))

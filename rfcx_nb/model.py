@@ -242,15 +242,16 @@ def create_model(
     except (IndexError, RuntimeError, AssertionError): raise InputError(f"{arch} gives no map of features over time: take a convolutional network") from None
     return freeze(net) if frozen and file is not None else net
 
-# %% ../nbs/03_model.ipynb #d4d648ff
+# %% ../nbs/03_model.ipynb #aa3c7127
 def save_weights(net, file): # Any module; a `.safetensors` file
     "Write the weights of `net`, whole or not at all."
     with whole(file) as f: save_file({k: v.contiguous() for k, v in net.state_dict().items()}, f)
 
 def load_weights(net, file): # A module like the one that was saved; a `.safetensors` file
     "Read weights written by `save_weights` into `net` and return it."
-    try: net.load_state_dict(load_file(file))
+    try: missing = net.load_state_dict(load_file(file), strict=False).missing_keys # what is too much are layers that `drop_unused` drops now
     except FileNotFoundError: raise InputError(f"{file} does not exist: that model has not been trained") from None
     except SafetensorError as e: raise InputError(f"{file} is damaged ({e})") from None
-    except RuntimeError: raise InputError(f"{file} holds the weights of another network than its config.json describes") from None
+    except RuntimeError: missing = True # shapes
+    if missing: raise InputError(f"{file} holds the weights of another network than its config.json describes")
     return net
