@@ -7,8 +7,8 @@ __all__ = ['PIECE', 'LOUD', 'SILENT', 'OTHER', 'AUDIO', 'MANIFEST', 'IN_FLIGHT',
            'read_audio', 'audio2npy', 'n_samples', 'read_wave', 'find_recordings', 'read_manifest', 'stamp',
            'dask_client', 'on_cluster', 'map_jobs', 'preprocess', 'rfcx_preprocess']
 
-# %% ../nbs/00_preprocess.ipynb #ded96411
-import os, re
+# %% ../nbs/00_preprocess.ipynb #4055e28c
+import asyncio, os, re
 from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
@@ -155,7 +155,7 @@ def _is_done(k, src, folder, man, sample_rate, dtype):
     key = ["ok", plain(src.resolve()), str(size), str(mtime), str(sample_rate), dtype]
     return [str(m[c]) for c in ("status", "source", "bytes", "mtime", "sample_rate", "dtype")] == key
 
-# %% ../nbs/00_preprocess.ipynb #29857f30
+# %% ../nbs/00_preprocess.ipynb #8c7dcf4a
 @contextmanager
 def dask_client(scheduler, n_workers=None): # "tcp://host:8786", or "local"; how many workers a local one gets, a core each if None
     "A client of the scheduler that answers there, or of one made for this block."
@@ -168,7 +168,7 @@ def dask_client(scheduler, n_workers=None): # "tcp://host:8786", or "local"; how
     except (OSError, ValueError) as e: raise InputError(f"no Dask scheduler answers at {scheduler} ({e}): expected an address such as tcp://host:8786, or local") from None
     with c:
         try: c.wait_for_workers(1, timeout=60)
-        except TimeoutError: raise InputError(f"the Dask scheduler at {scheduler} has no workers: start some with `dask worker {scheduler} --nthreads 1`") from None
+        except (TimeoutError, asyncio.TimeoutError): raise InputError(f"the Dask scheduler at {scheduler} has no workers: start some with `dask worker {scheduler} --nthreads 1`") from None
         yield c
 
 IN_FLIGHT = 1000 # Jobs on their way at a time: enough for hundreds of workers, and nothing for a scheduler
@@ -190,12 +190,13 @@ def on_cluster(f, jobs, scheduler, lost, n_workers=None): # A picklable function
             sent.update((o.key, job) for o, job in new)
             return [o for o, _ in new]
         done = as_completed(send(IN_FLIGHT))
-        for o in done:
-            job = sent.pop(o.key)
-            if o.status != "finished" and not isinstance(o.exception(), KilledWorker): raise o.exception()
-            yield o.result() if o.status == "finished" else lost(*job, error="the workers that took it died, one after the other")
-            done.update(send(1))
-        c.unregister_worker_plugin(name)
+        try:
+            for o in done:
+                job = sent.pop(o.key)
+                if o.status != "finished" and not isinstance(o.exception(), KilledWorker): raise o.exception()
+                yield o.result() if o.status == "finished" else lost(*job, error="the workers that took it died, one after the other")
+                done.update(send(1))
+        finally: c.unregister_worker_plugin(name) # also after Ctrl-C: what was sent would stay in the workers' memory
 
 # %% ../nbs/00_preprocess.ipynb #adea9043
 def map_jobs(f, jobs, n_workers=None, scheduler="", lost=None): # Top-level function, tuples of arguments, processes (one a core if None, 0 for none); as for `on_cluster`
