@@ -9,7 +9,7 @@ __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entro
            'valid_scores', 'train_fold', 'show_history', 'prepare', 'bring', 'claim', 'model_card', 'rfcx_train',
            'begin_run']
 
-# %% ../nbs/04_train.ipynb #d1771b88
+# %% ../nbs/04_train.ipynb #19f4a564
 from .core import InputError, SoundConfig, as_path, command, from_dict, load_json, local, on_path, save_json, whole
 import os, random
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -27,6 +27,7 @@ from fastai.metrics import AccumMetric
 from fastai.torch_core import default_device, distrib_barrier, get_model, num_distrib, rank_distrib, set_seed
 from torch.nn.parallel import DistributedDataParallel
 from safetensors.torch import load_file, save_file
+from timm.layers import convert_sync_batchnorm
 from .augment import BandMask, LogMel, MixSounds, SpecMask, SpecPitchShift, audio_augment
 from .crops import CropDataset, add_folds, mel_rows, read_boxes, read_species, species_bands, species_names
 from .detections import unvalidated, write_thresholds
@@ -161,7 +162,7 @@ def load_config(folder): # `models/<model_name>`
     if not f.exists(): raise InputError(f"{f} does not exist: no model of that name has been trained here")
     return from_dict(RunConfig, load_json(f), f)
 
-# %% ../nbs/04_train.ipynb #4d7aac4f
+# %% ../nbs/04_train.ipynb #c3f4038a
 class TeamDL(TfmdDL):
     "A loader that takes this process's part of every batch it learns from, and all that is held out."
     def get_idxs(self):
@@ -176,7 +177,7 @@ class Team(Callback):
     order = 11 # after the network is on its device
     def before_fit(self):
         gpu = [torch.cuda.current_device()] if torch.cuda.is_available() else None
-        self.learn.model = DistributedDataParallel(torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.model) if gpu else self.model, device_ids=gpu)
+        self.learn.model = DistributedDataParallel(convert_sync_batchnorm(self.model) if gpu else self.model, device_ids=gpu)
     def after_loss(self): self.learn.loss = team_mean(self.loss)
     def after_fit(self): self.learn.model = get_model(self.model)
 
