@@ -291,7 +291,7 @@ def bench_predict_backend(forest, rounds=5, arch="tf_efficientnet_lite0"): # Fol
         return compare("predict_backend", f"{arch}, torch in {'bfloat16' if net.amp else 'float32'} against --backend onnx, {mel.shape[1]} frames",
                        lambda: our_minute(net, mel), lambda: our_minute(fast, mel), rounds=rounds)
 
-# %% ../nbs/bench.ipynb #e9dbf297
+# %% ../nbs/bench.ipynb #d53f4d0c
 def some_run(arch): # timm's name of a network
     "Settings as a training run would have left them."
     return preset(recipe=True, model=arch, species=tuple(f"s{k}" for k in range(24)))
@@ -306,9 +306,9 @@ def original_predict(net, files, folder): # A network; audio files; where the wa
         p.append(original_minute(net, (mel - mel.mean())/mel.std()))
     return torch.stack(p)
 
-def our_predict(net, cfg, files): # A network; its settings; audio files
+def our_predict(net, cfg, files): # A network that one pass fits; its settings; audio files
     "(n_files, n_species) table of probabilities, as `rfcx_predict` makes it."
-    return clip_scores(pd.concat([df for _, df, _ in score_recordings(cfg, {0: net}, {f.stem: f for f in files})]), cfg.loss)
+    return clip_scores(pd.concat([df for _, df, _ in score_recordings(cfg, {0: net}, {f.stem: f for f in files}, one_pass=True)]), cfg.loss)
 
 @torch.inference_mode()
 def mel_and_pass(net, cfg, wavs): # A network; its settings; waveforms in memory

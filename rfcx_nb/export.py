@@ -6,7 +6,7 @@
 __all__ = ['OUTPUTS', 'Mel', 'span_mean', 'span_normalise', 'window_starts', 'span_scores', 'Export', 'metadata', 'write_onnx',
            'pass_logits', 'difference', 'check_export', 'rfcx_export']
 
-# %% ../nbs/08_export.ipynb #2223bb9d
+# %% ../nbs/08_export.ipynb #84574603
 import importlib.util, json, math, warnings
 from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
@@ -15,7 +15,7 @@ from . import __version__
 from .augment import LogMel, filterbank, normalise
 from .core import InputError, command, whole
 from .detections import read_thresholds
-from .model import BandHead
+from .model import BandHead, pool_rows
 from .tiled_inference import has_gate, load_run, one_pass_fits, score_pass
 from .train import load_config
 
@@ -62,7 +62,7 @@ def span_normalise(x, frames, whiten, eps=1e-6): # As for `normalise`
     m, square = span_mean(x.double().mean(-2, keepdim=True), frames), span_mean(x.double().square().mean(-2, keepdim=True), frames)
     return (x - m.float())/((square - m.square()).clamp(min=0).sqrt() + eps).float()
 
-# %% ../nbs/08_export.ipynb #c183dbde
+# %% ../nbs/08_export.ipynb #a1e6ee60
 def window_starts(n, size, step): # Columns of the sound, of a window, from window to window
     "(n_windows,) what `tile_starts` says, and the columns that a window has then, as tensors."
     n = torch.arange(n)[-1] + 1
@@ -71,11 +71,10 @@ def window_starts(n, size, step): # Columns of the sound, of a window, from wind
 
 def span_scores(net, feats, start, size): # A `SpeciesNet`; (batch, channels, rows, columns); from `window_starts`
     "(batch, n_windows, n_species) logits of the windows, as `score_windows` has them."
-    i = start[:, None] + torch.arange(size)
-    if isinstance(net.head, BandHead): # `soft_max`, whose logarithm would become a constant
-        return ((torch.logsumexp(2*net.head.columns(feats)[..., i], -1) - size.float().log())/2).transpose(1, 2)
-    x = feats[..., i]
-    z = torch.cat([x.amax((2, 4)), x.mean((2, 4))], 1).transpose(1, 2)
+    x = pool_rows(net, feats)[..., start[:, None] + torch.arange(size)]
+    if isinstance(net.head, BandHead): return ((torch.logsumexp(2*x, 3) - size.float().log())/2).transpose(1, 2) # `soft_max`, whose logarithm would become a constant
+    most, mean = x.chunk(2, 1)
+    z = torch.cat([most.amax(3), mean.mean(3)], 1).transpose(1, 2)
     return net.head[2:](z.flatten(0, 1)).reshape(z.shape[0], -1, net.head[-1].out_features)
 
 # %% ../nbs/08_export.ipynb #984a742b

@@ -10,7 +10,7 @@ __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', '
            'is_done', 'score_folder', 'read_parts', 'stamps', 'scoring', 'choose_thresholds', 'summarise',
            'rfcx_predict', 'to_score', 'wanted']
 
-# %% ../nbs/05_tiled_inference.ipynb #8c2623d5
+# %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
 from .core import InputError, as_path, cell, command, load_json, local, on_path, plain, progress, save_json, uncell, whole
 import json, os, shutil, warnings
 from copy import deepcopy
@@ -30,7 +30,7 @@ from .augment import LogMel, normalise, show_mel
 from .box_tables import write_boxes_csv
 from .detections import detect, formats, narrow, read_thresholds, write_detections
 from .encoder import embed, score_embeddings, stored
-from .model import load_weights, place, score_windows
+from .model import load_weights, place, pool_rows, score_windows
 from .preprocess import find_recordings, map_jobs, pieces, stamp
 from .train import load_config, make_net
 
@@ -67,18 +67,17 @@ def load_run(
     nets = [make_net(cfg, pretrained=False, verbose=False) for _ in done]
     return cfg, {k: place(load_weights(n, folder/f"fold{k}"/"weights.safetensors"), device).eval() for k, n in zip(done, nets)}
 
-# %% ../nbs/05_tiled_inference.ipynb #8c21bde8
+# %% ../nbs/05_tiled_inference.ipynb #e058179b
 def score_pass(
     net,       # A `SpeciesNet` in evaluation mode
     mel,       # (n_mels, frames) normalised log-mel
     widths,    # Frames of a window, multiples of `net.stride`
     steps):    # Frames from window to window, for each width
     "For each width, starts in frames and (n_windows, n_species) logits, from one pass of the backbone."
-    feats, res = net.features(mel[None]), []
+    cols, res = pool_rows(net, net.features(mel[None])), []
     for width, step in zip(widths, steps):
-        i = tile_starts(feats.shape[3], width//net.stride, max(step//net.stride, 1))
-        logits = score_windows(net, feats, width//net.stride)[0]
-        res.append((np.array(i)*net.stride, logits[i]))
+        i = tile_starts(cols.shape[2], width//net.stride, max(step//net.stride, 1))
+        res.append((np.array(i)*net.stride, score_windows(net, cols, width//net.stride, i)[0]))
     return res
 
 # %% ../nbs/05_tiled_inference.ipynb #9ff6418a
