@@ -6,8 +6,8 @@
 __all__ = ['OUTPUTS', 'Mel', 'span_mean', 'span_normalise', 'window_starts', 'span_scores', 'Export', 'metadata', 'write_onnx',
            'pass_logits', 'difference', 'check_export', 'rfcx_export']
 
-# %% ../nbs/08_export.ipynb #84574603
-import importlib.util, json, math, warnings
+# %% ../nbs/08_export.ipynb #c4ac2ec9
+import json, math, warnings
 from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
 from torch import nn
@@ -16,7 +16,7 @@ from .augment import LogMel, filterbank, normalise
 from .core import InputError, command, whole
 from .detections import read_thresholds
 from .model import BandHead, pool_rows
-from .tiled_inference import has_gate, load_run, one_pass_fits, score_pass
+from .tiled_inference import has_gate, load_run, need_onnx, one_pass_fits, score_pass
 from .train import load_config
 
 # %% ../nbs/08_export.ipynb #f84d7475
@@ -149,7 +149,7 @@ def difference(file, cfg, nets, width, step): # An ONNX file; as for `pass_logit
         return np.abs(a - b).max() if a.shape == b.shape else np.inf
     return float(max(off(.1*rng.randn(b, int(s*cfg.sample_rate)).astype(np.float32)) for b, s in ((1, 1), (3, 2.71), (2, 7.13))))
 
-# %% ../nbs/08_export.ipynb #7a2f0786
+# %% ../nbs/08_export.ipynb #bbe1f0be
 def check_export(cfg, net, width): # `RunConfig`; one of its networks; frames of a window
     "One sentence if a run cannot be one file."
     if width < 1 or width % net.stride: raise InputError(f"tile_width is {width}: it must be a multiple of {net.stride}, the frames to a column of this network's features")
@@ -167,8 +167,7 @@ def rfcx_export(
     tile_width:int=64,        # Width of the windows, in frames: the narrowest that rfcx_validate was given, since thresholds are made for those
     tile_step:float=.5):      # From window to window, in widths
     "Write a run as one ONNX file: waveforms in, and logits and probabilities of each window out. Needs onnx and onnxruntime."
-    for k in ("onnx", "onnxruntime"):
-        if importlib.util.find_spec(k) is None: raise InputError(f"rfcx_export needs the package {k}: pip install onnx onnxruntime, the extra `export` of rfcx_nb")
+    need_onnx("rfcx_export")
     if not 0 < tile_step <= 1: raise InputError(f"tile_step is {tile_step}: it must be in (0, 1]")
     run, step = Path(models)/model_name, max(int(tile_width*tile_step), 1)
     out, cfg = Path(out or run/f"{model_name}.onnx"), load_config(run)
