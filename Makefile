@@ -20,8 +20,9 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/rfcx_bench $(ARGS)
 
+# The notebooks write about 2 GB of recordings and runs into the folder for temporary files: they get one of their own
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 $(ARGS)
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT INT TERM && TMPDIR=$$tmp OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 $(ARGS)
 
 $(READY): settings.ini setup.py requirements-dev.lock
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10))" 2>/dev/null || \
