@@ -83,14 +83,16 @@ def fastest_engine(sound, device): # A `SoundConfig`, a `torch.device`
     rounds = [{k: run(k) for k in ENGINES} for _ in range(5)]
     return min(ENGINES, key=lambda k: min(o[k] for o in rounds[1:])) # the first round warms up
 
-# %% ../nbs/02_augment.ipynb #42e89776
+# %% ../nbs/02_augment.ipynb #8674c0aa
 def sliding_mean(x, frames): # (..., n_frames); how many of them
     "The mean of the `frames` frames around each frame of `x`, kept inside it; of all, if there are no more."
-    T = x.shape[-1]
-    if frames is None or T <= frames: return x.mean(-1, keepdim=True)
+    if frames is None: return x.mean(-1, keepdim=True)
     wide = torch.float32 if x.device.type == "mps" else torch.float64 # Apple's GPU has no 64-bit floats
-    start, c = (torch.arange(T, device=x.device) - frames//2).clamp(0, T - frames), F.pad(x.cumsum(-1, dtype=wide), (1, 0))
-    return ((c[..., start + frames] - c[..., start])/frames).to(x.dtype)
+    i, c = torch.arange(x.shape[-1], device=x.device), F.pad(x.cumsum(-1, dtype=wide), (1, 0))
+    T = i[-1] + 1 # a tensor, where x.shape would be a constant in a file
+    n = T.clamp(max=frames)
+    start = torch.minimum((i - frames//2).clamp(min=0), T - n)
+    return ((c[..., start + n] - c[..., start])/n).to(x.dtype)
 
 def normalise(
     x,           # (batch, n_mels, n_frames) log-mel

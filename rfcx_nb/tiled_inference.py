@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', 'one_pass_fits', 'OnnxBody', 'need_onnx',
-           'by_onnx', 'Pieces', 'score_piece', 'score_wave', 'decoders', 'score_recordings', 'Scorer', 'score_cluster',
-           'score_features', 'as_tensor', 'clip_scores', 'prior_shift', 'minmax_shift', 'em_prevalence', 'find_shift',
-           'read_prevalence', 'submission', 'read_submission', 'rfcx_ensemble', 'species_map', 'show_map', 'begin',
-           'renew', 'part', 'is_done', 'score_folder', 'read_parts', 'stamps', 'scoring', 'choose_thresholds',
-           'summarise', 'rfcx_predict', 'to_score', 'wanted']
+           'to_onnx', 'by_onnx', 'Pieces', 'score_piece', 'score_wave', 'decoders', 'score_recordings', 'Scorer',
+           'score_cluster', 'score_features', 'as_tensor', 'clip_scores', 'prior_shift', 'minmax_shift',
+           'em_prevalence', 'find_shift', 'read_prevalence', 'submission', 'read_submission', 'rfcx_ensemble',
+           'species_map', 'show_map', 'begin', 'renew', 'part', 'is_done', 'score_folder', 'read_parts', 'stamps',
+           'scoring', 'choose_thresholds', 'summarise', 'rfcx_predict', 'to_score', 'wanted']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
 from .core import InputError, as_path, cell, command, load_json, local, on_path, plain, progress, save_json, uncell, whole
@@ -99,7 +99,7 @@ def one_pass_fits(net, widths): # A `SpeciesNet`; widths of tiles, in frames
     except RuntimeError: return False # not every length of a recording fits it
     return all(w % net.stride == 0 for w in widths) and see(256) == 256//net.stride and not has_gate(net)
 
-# %% ../nbs/05_tiled_inference.ipynb #db088369
+# %% ../nbs/05_tiled_inference.ipynb #0a64d4f2
 class OnnxBody(torch.nn.Module):
     "A backbone that onnxruntime computes, on a CPU."
     def __init__(self, graph): # ONNX file, as bytes
@@ -116,16 +116,19 @@ def need_onnx(who): # The command or flag that asks
     for k in ("onnx", "onnxruntime"):
         if find_spec(k) is None: raise InputError(f"{who} needs the package {k}: pip install 'rfcx_nb[export]'")
 
+def to_onnx(net, x, file, axes): # A module; its input; where it goes; dict of the input's name and then the outputs', to the names of their free sizes
+    "Write `net` as an ONNX program. What the exporter doubts is left to a comparison by the caller."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(net, (x,), file, dynamo=False, opset_version=17, input_names=[*axes][:1], output_names=[*axes][1:], dynamic_axes=axes)
+
 @torch.no_grad()
 def by_onnx(net): # A `SpeciesNet` in evaluation mode, on the CPU
     "A copy of `net` with an `OnnxBody`, after a look whether that gives the same."
     need_onnx("--backend onnx")
     fast, file = deepcopy(net).to(memory_format=torch.contiguous_format), BytesIO()
     fast.amp, x = None, torch.linspace(-1, 1, 128*401).sin().reshape(1, 128, 401)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore") # the exporter's doubts are answered by the comparison below
-        torch.onnx.export(fast.body, (torch.zeros(2, 1 + fast.freq, 128, 256),), file, dynamo=False, opset_version=17, input_names=["x"], output_names=["y"],
-                          dynamic_axes={k: {0: "batch", 3: "time"} for k in "xy"})
+    to_onnx(fast.body, torch.zeros(2, 1 + fast.freq, 128, 256), file, {k: {0: "batch", 3: "time"} for k in "xy"})
     want, fast.body = fast.features(x), OnnxBody(file.getvalue())
     try: off = (fast.features(x) - want).abs().max()
     except Exception as e: off = e # onnxruntime's errors have no common class

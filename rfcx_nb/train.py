@@ -198,7 +198,7 @@ def first(): # In a `team`
     yield
     if not rank_distrib(): distrib_barrier()
 
-# %% ../nbs/04_train.ipynb #eb1ceecf
+# %% ../nbs/04_train.ipynb #9adc696e
 def make_items(cfg, boxes, fold, store): # As for `get_dls`
     "Datasets to learn from and to validate on; cross-entropy has an item for each true positive, bce for both kinds of box."
     ce, n = cfg.loss == "ce", len(cfg.species)
@@ -244,7 +244,7 @@ def get_dls(
     n, hands = min(os.cpu_count(), 8) if n_workers is None else n_workers, max(num_distrib(), 1)
     kw = {} if cfg.loss == "ce" else dict(n=(len(train.epoch()), None), shuffle_fn=train.epoch) # the loader deals no cards of its own
     bs = min(cfg.bs, kw.get("n", [len(train)])[0])//hands
-    if bs < 2: raise InputError(f"{hands} processes cannot share a batch of {min(cfg.bs, len(train))}: each needs two crops at least")
+    if bs < 2: raise InputError(f"a batch of {min(cfg.bs, len(train))} crops is too small for {hands} process{'es'[:2*(hands > 1)]}: each needs two at least")
     dls = DataLoaders.from_dsets(train, valid, bs=bs, device=device or default_device(), dl_type=TeamDL,
                                  num_workers=n if cfg.aug_p else 0, after_batch=batch_changes(cfg, boxes), **kw) # reading alone is too cheap for a process
     dls.valid.bs = bs*hands # nobody shares what is held out
