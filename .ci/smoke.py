@@ -1,5 +1,6 @@
 "What the wheel's users get: run with `python -I` outside the tree, by a Python that has the wheel and none of the development tools."
 import sys, sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -29,8 +30,8 @@ ok("imports " + ", ".join(names))
 # Every command
 commands = sorted(e.name for e in entry_points(group="console_scripts") if e.module.startswith("rfcx_nb."))
 assert commands, "the wheel has no commands"
-for c in commands:
-    r = run([Path(sysconfig.get_path("scripts"))/c, "--help"], capture_output=True, text=True)
+with ThreadPoolExecutor(2) as ex: helps = list(ex.map(lambda c: run([Path(sysconfig.get_path("scripts"))/c, "--help"], capture_output=True, text=True), commands))
+for c, r in zip(commands, helps):
     assert r.returncode == 0 and "usage" in r.stdout.lower(), f"{c} --help ended with {r.returncode}:\n{r.stdout}{r.stderr}"
 ok("--help of " + ", ".join(commands))
 

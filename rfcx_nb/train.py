@@ -9,8 +9,8 @@ __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entro
            'valid_scores', 'train_fold', 'show_history', 'prepare', 'bring', 'claim', 'model_card', 'rfcx_train',
            'begin_run']
 
-# %% ../nbs/04_train.ipynb #19f4a564
-from .core import InputError, SoundConfig, as_path, command, from_dict, load_json, local, on_path, save_json, whole
+# %% ../nbs/04_train.ipynb #08b14e66
+from .core import InputError, SoundConfig, as_path, command, from_dict, load_json, local, on_path, save_json, uncell, whole
 import os, random
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass, replace
@@ -372,7 +372,7 @@ def show_history(history, axs=None): # A `history.csv` as a table; two axes
         history.plot(x="epoch", y=list(cols), ax=ax, marker=".")
     return axs
 
-# %% ../nbs/04_train.ipynb #977d08fd
+# %% ../nbs/04_train.ipynb #0d60cf9b
 def prepare(path, cfg, waves, n_workers): # A folder like Kaggle's; `RunConfig`; the wave store; processes
     "`cfg` with its species and epochs, the boxes of readable recordings with their folds, and the store's folder."
     cfg, boxes = replace(cfg, species=tuple(read_species(path))), read_boxes(path)
@@ -412,7 +412,7 @@ def model_card(folder): # `models/<model_name>`
     "Write `README.md` of a run from what lies in its folder: what it learned from, what it is worth, how to use it."
     folder, cfg, t = Path(folder), load_config(folder), pd.read_csv(Path(folder)/"thresholds.csv", dtype=str, keep_default_na=False)
     done, f = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors")), folder/"validation.csv"
-    t = t[["species_id", "species", "confirmed", "threshold", "precision", "recall", "note"]]
+    t = t[["species_id", "species", "confirmed", "threshold", "precision", "recall", "note"]].assign(species=t.species.map(uncell))
     if f.exists(): t = t.join(pd.read_csv(f, dtype=str, keep_default_na=False)[["fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied")))
     table = "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in [t.columns, ["---"]*t.shape[1], *t.to_numpy()])
     worth = ("Out of fold, on its own training boxes: `auc` is the ROC-AUC of confirmed against denied boxes, `rank_auc` against other species' boxes (the floor of both is .5); "
