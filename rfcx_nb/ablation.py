@@ -17,15 +17,16 @@ from .train import evaluate, lwlrap_floors, rfcx_train
 from .crops import read_boxes
 from .validate import rfcx_validate
 
-# %% ../nbs/ablation.ipynb #c7c39ed0
-PLAIN = dict(loss="ce", tile_width=256, stride=16, head="pool", freq=False, whiten=False, paste=0., apart=False, mask=False)
+# %% ../nbs/ablation.ipynb #a860e02e
+PLAIN = dict(loss="ce", tile_width=256, stride=16, head="pool", freq=False, whiten=False, paste=0., apart=False, mask=False, margin=0)
 STEPS = { # each adds to the one before
     "recipe": {},
     "+ masked BCE, denied boxes": dict(loss="bce"),
     "+ shorter windows": dict(tile_width=128),
     "+ band head, mel position": dict(head="band", freq=True),
     "+ whitening, masks": dict(whiten=True, mask=True),
-    "+ calls pasted, bands apart": dict(paste=.7, apart=True)}
+    "+ calls pasted, bands apart": dict(paste=.7, apart=True),
+    "+ margins": dict(margin=32)}
 PSEUDO, PRIOR, BIRDNET = "+ a round of pseudo-labels", "+ prior shift (EM)", "BirdNET features, defaults"
 
 def row_settings(): # Settings of each row that is trained from boxes

@@ -118,11 +118,12 @@ def crop_start(
     lo, hi = sorted((min(max(b - n, 0), last), min(a, last)))
     return rng.randint(lo, hi + 1) if rng else min(max((a + b - n)//2, 0), last)
 
-# %% ../nbs/01_crops.ipynb #1c584d43
-def read_crop(file, start, n): # File of the wave store; first sample; samples
-    "`n` samples of a stored wave from `start`; a shorter one is repeated."
-    x = read_wave(file, start, n)
-    return x if len(x) == n else np.pad(x, (0, n - len(x)), mode="wrap")
+# %% ../nbs/01_crops.ipynb #2bd8cf25
+def read_crop(file, start, n): # File of the wave store; first sample, also before the beginning; samples
+    "`n` samples of a stored wave from `start`; what the recording does not have is repeated."
+    before = max(-start, 0)
+    x = read_wave(file, start + before, n - before)
+    return x if len(x) == n else np.pad(x, (before, n - before - len(x)), mode="wrap")
 
 # %% ../nbs/01_crops.ipynb #7bbb7713
 def targets(
@@ -221,12 +222,13 @@ def add_call(x, call, low, high, sample_rate, db, at): # (n_samples,) sound; fro
     x[start:start+len(call)] += call*np.float32(rms(band_pass(x, low, high, sample_rate))/rms(call)*10**(db/20))
     return x
 
-# %% ../nbs/01_crops.ipynb #252f2573
+# %% ../nbs/01_crops.ipynb #d0702a36
 class CropDataset(BoxDataset):
-    "(waveform, target) around each of `boxes`: (n,) float32 and (n_species,) float32."
+    "(waveform, target) around each of `boxes`: (n,) float32, margins and all, and (n_species,) float32."
     def __init__(self, boxes,
         store,               # Folder with `<recording_id>.npy`
         n_species, frames:int=1024, # Width of a crop, in frames
+        margin=0,            # Frames before and after it that are read too, and that the target says nothing about
         sound=SoundConfig(), # Rate and hop
         centre=False,        # In training too, the box in the middle, as the recipe has it?
         augment=None,        # A function of `samples` and `sample_rate`, such as `audio_augment` makes
@@ -234,6 +236,7 @@ class CropDataset(BoxDataset):
         **kw):               # As for `BoxDataset`
         super().__init__(boxes, n_species, **kw)
         self.store, self.n, self.sample_rate = Path(store), window_samples(frames, 60*sound.sample_rate, sound.hop_length), sound.sample_rate
+        self.margin = margin*sound.hop_length
         self.centre, self.augment, self.paste = centre, augment, paste
 
     def __getitem__(self, i):
@@ -242,8 +245,9 @@ class CropDataset(BoxDataset):
         x, y = super().__getitem__(np.random.choice(fp) if len(fp) and np.random.rand() < .7 else np.random.randint(len(self.boxes)))
         a, z = max(int((b.t_min - .03)*sr), 0), int((b.t_max + .03)*sr)
         call = lift_call(read_wave(self.store/f"{b.recording_id}.npy", a, z - a), b.f_min, b.f_max, sr)
-        y[b.species_id] = 1
-        return add_call(x, call, b.f_min, b.f_max, sr, np.random.uniform(0, 15), np.random.rand()), y
+        y[b.species_id], crop = 1, slice(self.margin, len(x) - self.margin)
+        x[crop] = add_call(x[crop], call, b.f_min, b.f_max, sr, np.random.uniform(0, 15), np.random.rand())
+        return x, y
 
     def span(self, i): # Start and end of the window around box `i`, in s
         b = self.boxes.iloc[i]
@@ -252,5 +256,5 @@ class CropDataset(BoxDataset):
         return s/self.sample_rate, (s + self.n)/self.sample_rate
 
     def read(self, k, start): # Recording; s
-        x = read_crop(self.store/f"{k}.npy", round(start*self.sample_rate), self.n)
+        x = read_crop(self.store/f"{k}.npy", round(start*self.sample_rate) - self.margin, self.n + 2*self.margin)
         return self.augment(samples=x, sample_rate=self.sample_rate) if self.train and self.augment else x

@@ -61,7 +61,7 @@ def span_scores(net, feats, start, size): # A `SpeciesNet`; (batch, channels, ro
     z = torch.cat([most.amax(3), mean.mean(3)], 1).transpose(1, 2)
     return net.head[2:](z.flatten(0, 1)).reshape(z.shape[0], -1, net.head[-1].out_features)
 
-# %% ../nbs/08_export.ipynb #2358f226
+# %% ../nbs/08_export.ipynb #36fe3a6d
 class Export(nn.Module):
     "(batch, samples) waveforms to (n_windows,) starts in s, and (batch, n_windows, n_species) logits and probabilities."
     def __init__(self,
@@ -76,7 +76,7 @@ class Export(nn.Module):
 
     def forward(self, wav):
         mel = normalise(self.mel(wav), self.cfg.tile_width, self.cfg.whiten)
-        feats = [n.features(mel) for n in self.nets]
+        feats = [n.inner(F.pad(mel, (n.margin, n.margin))) for n in self.nets]
         start, size = window_starts(feats[0].shape[3], self.size, self.step)
         logits = torch.stack([span_scores(n, f, start, size) for n, f in zip(self.nets, feats)]).mean(0)
         return start*self.seconds, logits, (self.slope*self.odds(logits.double()) + self.intercept).sigmoid().float()

@@ -21,7 +21,7 @@ import timm
 from fastai.layers import apply_init
 from fastai.vision.learner import create_head
 
-# %% ../nbs/03_model.ipynb #e5ada75d
+# %% ../nbs/03_model.ipynb #7a1a68c9
 class SpeciesNet(nn.Module):
     "A timm backbone and the recipe's head: (batch, n_mels, frames) log-mel to (batch, n_species) logits."
     def __init__(self,
@@ -29,12 +29,15 @@ class SpeciesNet(nn.Module):
         n_species:int,     # Outputs
         head_ps:float=.8,  # Dropout before the last layer, half of it before the first
         head="pool",       # "pool", the recipe's, or "band": a score a column, from the rows of a species' band
-        freq=False):       # Show the height on the scale of pitch as a second channel?
+        freq=False,        # Show the height on the scale of pitch as a second channel?
+        margin=0):         # Frames at both ends of what `forward` is given that the body sees and the head does not
         super().__init__()
         self.body, self.amp, self.freq, training = body, None, False, body.training
         body.eval()
         with torch.no_grad(): f = self.features(torch.zeros(1, 128, 128))
         nf, self.stride = f.shape[1], 128//f.shape[3] # channels; frames to a column of features
+        if margin < 0 or margin % self.stride: raise InputError(f"margin is {margin}: it must be a multiple of {self.stride}, the frames to a column of this network's features")
+        self.margin = margin
         if freq: self.freq = True; add_channel(body)
         self.body.train(training)
         self.head = BandHead(nf, n_species, head_ps) if head == "band" else create_head(nf, n_species, ps=head_ps)
@@ -45,7 +48,10 @@ class SpeciesNet(nn.Module):
         if self.freq: x = torch.cat([x, torch.linspace(-1, 1, x.shape[2], device=x.device, dtype=x.dtype)[:, None].expand_as(x)], 1)
         with torch.autocast(x.device.type, self.amp) if self.amp else nullcontext(): y = self.body(x)
         return (y[0] if isinstance(y, list) else y).float() # a body cut short gives a list of one map
-    def forward(self, x): return self.head(self.features(x))
+    def inner(self, x): # the same without the columns of the margin
+        f, k = self.features(x), self.margin//self.stride
+        return f[..., k:-k] if k else f
+    def forward(self, x): return self.head(self.inner(x))
 
 def add_channel(body): # A network for one channel
     "Give the first layer of `body` a second channel, of small random weights."
@@ -202,7 +208,7 @@ def find_weights(
     if f := _in_package(p): return f, f"weights of the package {p}"
     raise InputError(f"pretrained={p} is neither a file of weights nor an installed package that holds one; else: auto, true, false")
 
-# %% ../nbs/03_model.ipynb #f3410dda
+# %% ../nbs/03_model.ipynb #85bd5a7d
 def cut_body(arch, stride, **kw): # timm's name; frames to a column of features; more for timm
     "The first layers of `arch`, up to a map of features at `stride`."
     try: strides = timm.create_model(arch, in_chans=1, features_only=True).feature_info.reduction()
@@ -231,7 +237,7 @@ def create_model(
     verbose=True,          # Say where the weights are from?
     frozen=False,          # Keep the first layers as they are, if they have learned something, as `freeze` does?
     stride:int=32,         # Frames to a column of features: 32, or 8 or 16 to leave the last layers out
-    **kw):                 # `head` and `freq` of `SpeciesNet`
+    **kw):                 # `head`, `freq` and `margin` of `SpeciesNet`
     "A `SpeciesNet` of timm's `arch`."
     if not timm.is_model(arch):
         near = difflib.get_close_matches(arch, timm.list_models(), 3, .5)

@@ -40,7 +40,7 @@ def tile_starts(n_frames, width, step): # Frames of the sound, of a tile, from t
     last = max(n_frames - width, 0)
     return sorted({*range(0, last + 1, max(step, 1)), last})
 
-# %% ../nbs/05_tiled_inference.ipynb #74d546d2
+# %% ../nbs/05_tiled_inference.ipynb #244ff2d6
 def score_tiles(
     net,       # A `SpeciesNet` in evaluation mode
     mel,       # (n_mels, frames) normalised log-mel
@@ -50,7 +50,8 @@ def score_tiles(
     "Starts of the tiles in frames, and (n_tiles, n_species) logits."
     starts = tile_starts(mel.shape[1], width, step)
     if mel.shape[1] < width: mel = F.pad(mel, (0, -mel.shape[1] % 32)) # some networks halve their input five times, and add the halves up again
-    tiles = [mel[:, s:s+width] for s in starts]
+    mel = F.pad(mel, (net.margin, net.margin))
+    tiles = [mel[:, s:s+width+2*net.margin] for s in starts]
     return np.array(starts), torch.cat([net(torch.stack(tiles[i:i+bs])) for i in range(0, len(tiles), bs)])
 
 # %% ../nbs/05_tiled_inference.ipynb #de1e4400
@@ -67,14 +68,14 @@ def load_run(
     nets = [make_net(cfg, pretrained=False, verbose=False) for _ in done]
     return cfg, {k: place(load_weights(n, folder/f"fold{k}"/"weights.safetensors"), device).eval() for k, n in zip(done, nets)}
 
-# %% ../nbs/05_tiled_inference.ipynb #e058179b
+# %% ../nbs/05_tiled_inference.ipynb #fc154ad3
 def score_pass(
     net,       # A `SpeciesNet` in evaluation mode
     mel,       # (n_mels, frames) normalised log-mel
     widths,    # Frames of a window, multiples of `net.stride`
     steps):    # Frames from window to window, for each width
     "For each width, starts in frames and (n_windows, n_species) logits, from one pass of the backbone."
-    cols, res = pool_rows(net, net.features(mel[None])), []
+    cols, res = pool_rows(net, net.inner(F.pad(mel, (net.margin, net.margin))[None])), []
     for width, step in zip(widths, steps):
         i = tile_starts(cols.shape[2], width//net.stride, max(step//net.stride, 1))
         res.append((np.array(i)*net.stride, score_windows(net, cols, width//net.stride, i)[0]))

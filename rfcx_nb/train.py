@@ -96,7 +96,7 @@ def team_mean(x): # A tensor without gradient
     dist.all_reduce(x := x.clone())
     return x/dist.get_world_size()
 
-# %% ../nbs/04_train.ipynb #8f4863c8
+# %% ../nbs/04_train.ipynb #d2d2cfcf
 @dataclass(frozen=True)
 class RunConfig(SoundConfig):
     "All that decides what a training run becomes."
@@ -109,6 +109,7 @@ class RunConfig(SoundConfig):
     freq:bool=True           # Show the network the height on the scale of pitch, as a second channel?
     whiten:bool=True         # Subtract the mean of each band over the length of a window, so that steady noise is gone?
     tile_width:int=128       # Width of a training crop, in frames
+    margin:int=32            # Frames before and after it that the network sees and does not judge, a multiple of the stride
     centre:bool=False        # The box always in the middle of the crop, as the original has it?
     loss:str="bce"           # bce: masked binary cross-entropy on both tables; focal: its focal form; ce: cross-entropy on the species of the box
     unknown:float=.1         # Weight, in bce and focal, of species that nobody said anything about
@@ -137,6 +138,7 @@ class RunConfig(SoundConfig):
         for k, ok in dict(loss=("bce", "focal", "ce"), head=("pool", "band")).items():
             if getattr(self, k) not in ok: raise InputError(f"{k} {getattr(self, k)} is not known: {', '.join(ok)}")
         if self.tile_width < 1: raise InputError(f"tile_width is {self.tile_width}: it must be at least 1")
+        if self.margin < 0: raise InputError(f"margin is {self.margin}: it must be at least 0")
         if self.epochs < 0: raise InputError(f"epochs is {self.epochs}: it must be at least 1, or 0 to have it chosen")
         if self.bs < 2: raise InputError(f"bs is {self.bs}: batch norm needs at least 2")
 
@@ -146,7 +148,7 @@ class RunConfig(SoundConfig):
     def loss_func(self): # (logits, targets) to a number
         return cross_entropy if self.loss == "ce" else partial(masked_bce, unknown=self.unknown, smooth=self.smooth, gamma=2.*(self.loss == "focal"))
 
-RECIPE = dict(model="densenet121", frozen=False, stride=32, head="pool", head_ps=.8, freq=False, whiten=False, paste=0., tile_width=1024, loss="ce", mask=False, aug_p=.25, bs=32, epochs=30,
+RECIPE = dict(model="densenet121", frozen=False, stride=32, head="pool", head_ps=.8, freq=False, whiten=False, paste=0., tile_width=1024, margin=0, loss="ce", mask=False, aug_p=.25, bs=32, epochs=30,
               lr=1e-3, wd=3e-2, clip=.5)
 HEAD = dict(bs=64, freq=False) # For the head of a frozen encoder
 
@@ -160,7 +162,7 @@ def load_config(folder): # `models/<model_name>`
     "The `RunConfig` of a run."
     f = Path(folder)/"config.json"
     if not f.exists(): raise InputError(f"{f} does not exist: no model of that name has been trained here")
-    return from_dict(RunConfig, load_json(f), f)
+    return from_dict(RunConfig, dict(margin=0) | load_json(f), f) # the first runs had no margin
 
 # %% ../nbs/04_train.ipynb #c3f4038a
 class TeamDL(TfmdDL):
@@ -198,7 +200,7 @@ def first(): # In a `team`
     yield
     if not rank_distrib(): distrib_barrier()
 
-# %% ../nbs/04_train.ipynb #9adc696e
+# %% ../nbs/04_train.ipynb #dae8a7a3
 def make_items(cfg, boxes, fold, store): # As for `get_dls`
     "Datasets to learn from and to validate on; cross-entropy has an item for each true positive, bce for both kinds of box."
     ce, n = cfg.loss == "ce", len(cfg.species)
@@ -207,7 +209,7 @@ def make_items(cfg, boxes, fold, store): # As for `get_dls`
     if cfg.encoder: make = lambda b, **k: EmbeddingDataset(b, store, n, cfg.encoder.seconds, **kw, **k)
     else:
         aug = audio_augment(cfg.sample_rate, p=cfg.aug_p, semitones=0 if cfg.spec_pitch else cfg.semitones) if cfg.aug_p else None
-        make = lambda b, **k: CropDataset(b, store, n, frames=cfg.tile_width, sound=cfg, centre=cfg.centre, augment=aug, paste=0. if ce else cfg.paste, **kw, **k)
+        make = lambda b, **k: CropDataset(b, store, n, frames=cfg.tile_width, margin=cfg.margin, sound=cfg, centre=cfg.centre, augment=aug, paste=0. if ce else cfg.paste, **kw, **k)
     dss = make(items[items.fold != fold], soft=soft), make(items[items.fold == fold], train=False)
     for ds, what in zip(dss, ("learn from", "validate on")):
         if len(ds.boxes) < 2: raise InputError(f"fold {fold} has {len(ds.boxes)} boxes to {what}: at least 2 are needed, take fewer folds")
@@ -224,7 +226,7 @@ def batch_changes(cfg, boxes): # `RunConfig`; box table
     bands = species_bands(boxes[boxes.is_tp], len(cfg.species))
     mix = [MixSounds(bands=bands if cfg.apart else None)] if cfg.mixup and cfg.loss != "ce" else []
     if cfg.encoder: return mix
-    return (mix + [LogMel(cfg)] + [SpecPitchShift(cfg.semitones, cfg.aug_p, cfg)]*(cfg.spec_pitch and cfg.aug_p > 0)
+    return (mix + [LogMel(cfg, cfg.tile_width)] + [SpecPitchShift(cfg.semitones, cfg.aug_p, cfg)]*(cfg.spec_pitch and cfg.aug_p > 0)
             + [SpecMask(2, cfg.tile_width//8, 0)]*cfg.mask + [BandMask(band_rows(cfg, boxes), cfg.band_p)]*(cfg.band_p > 0))
 
 def band_rows(cfg, boxes): # `RunConfig`; box table
@@ -250,7 +252,7 @@ def get_dls(
     dls.valid.bs = bs*hands # nobody shares what is held out
     return dls
 
-# %% ../nbs/04_train.ipynb #543762a5
+# %% ../nbs/04_train.ipynb #ffe476af
 def accuracy(x, y): # (n, n_species) logits, targets
     "Share of the crops with a species heard whose first-ranked species is heard."
     any_ = (y == 1).any(1)
@@ -264,7 +266,7 @@ def make_net(cfg, **kw): # `RunConfig`; `pretrained` and `verbose` as for `creat
     "The network that `cfg` describes."
     if cfg.encoder: return EmbeddingNet(cfg.encoder.n_features, len(cfg.species), cfg.head_ps)
     return create_model(cfg.model, len(cfg.species), cfg.head_ps, **{**dict(pretrained=cfg.pretrained), **kw}, frozen=cfg.frozen,
-                        stride=cfg.stride, head=cfg.head, freq=cfg.freq)
+                        stride=cfg.stride, head=cfg.head, freq=cfg.freq, margin=cfg.margin)
 
 def get_learner(
     cfg,            # `RunConfig`
