@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['WIDTHS', 'STAGES', 'timings', 'as_row', 'compare', 'cpu_name', 'machine', 'peak_mb', 'original_store', 'decode',
-           'decode_all', 'long_recording', 'preprocess_memory', 'bench_preprocess', 'original_crop', 'mapped_crop',
-           'Crops', 'recipe_augment', 'bench_crop', 'loader', 'bench_augment', 'original_mel', 'plain_mel', 'bench_mel',
-           'bench_mel1', 'bench_mel32', 'two_nets', 'stepper', 'bench_train_step', 'original_minute', 'our_minute',
-           'fastest_backend', 'bench_predict_minute', 'bench_predict_backend', 'some_run', 'original_predict',
-           'our_predict', 'mel_and_pass', 'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth',
-           'table', 'merge', 'rfcx_bench']
+           'decode_all', 'long_recording', 'preprocess_memory', 'each_again', 'bench_preprocess', 'original_crop',
+           'mapped_crop', 'Crops', 'recipe_augment', 'bench_crop', 'loader', 'take', 'bare_processes', 'bench_augment',
+           'original_mel', 'plain_mel', 'bench_mel', 'bench_mel1', 'bench_mel32', 'two_nets', 'stepper',
+           'bench_train_step', 'original_minute', 'our_minute', 'fastest_backend', 'bench_predict_minute',
+           'bench_predict_backend', 'some_run', 'original_predict', 'our_predict', 'mel_and_pass',
+           'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table', 'merge', 'rfcx_bench']
 
 # %% ../nbs/bench.ipynb #b82d4f38
 from .core import InputError, SoundConfig, command, load_json, save_json
@@ -115,7 +115,7 @@ def decode_all(files): # Audio files
     "Decode and resample `files` on all cores, and drop the result."
     with ProcessPoolExecutor(os.cpu_count()) as ex: return sum(ex.map(decode, files))
 
-# %% ../nbs/bench.ipynb #0a3ddd11
+# %% ../nbs/bench.ipynb #80c9acde
 def long_recording(f, hours, dst): # An audio file; how long it shall become; a FLAC file
     "Write the sound of `f` to `dst` again and again."
     x, sr = sf.read(f, dtype="int16")
@@ -132,13 +132,21 @@ def preprocess_memory(forest, hours): # Folder of recordings; length of a long o
     shutil.rmtree(tmp)
     return dict(zip(("2 files", f"{len(ids)} files", f"a file of {hours:g} h"), res[1:]))
 
-def bench_preprocess(forest, rounds=5, hours=6): # Folder of recordings; rounds; length of the long recording
+def each_again(forest, n): # Folder of recordings; how often
+    "A folder in which every training recording is `n` times, by links."
+    (many := forest/f"times{n}"/"train").mkdir(parents=True)
+    for f in (forest/"train").glob("*.flac"):
+        for k in range(n): (many/f"{f.stem}_{k}.flac").hardlink_to(f)
+    return many.parent
+
+def bench_preprocess(forest, rounds=5, hours=6, n=3): # Folder of recordings; rounds; length of the long recording; how often each recording
     "From FLAC to the wave store."
-    files, tmp = sorted((forest/"train").glob("*.flac")), forest/"tmp"
+    many, tmp = each_again(forest, n), forest/"tmp"
+    files = sorted((many/"train").glob("*.flac"))
     row = compare("preprocess", f"{len(files)} recordings of {sf.info(files[0]).duration:.0f} s, FLAC at 48 kHz to stored waves at 32 kHz",
-                  lambda: original_store(files, tmp), lambda: preprocess(forest, "train", tmp), lambda: decode_all(files), rounds,
+                  lambda: original_store(files, tmp), lambda: preprocess(many, "train", tmp), lambda: decode_all(files), rounds,
                   after=lambda: shutil.rmtree(tmp, ignore_errors=True))
-    return row | dict(peak_mb=preprocess_memory(forest, hours))
+    return row | dict(peak_mb=preprocess_memory(many, hours))
 
 # %% ../nbs/bench.ipynb #4383432a
 def original_crop(f, start, n): # A stored wave; first sample; samples
@@ -182,17 +190,24 @@ def bench_crop(forest, rounds=5, n=200, frames=1024): # Folder of recordings; ro
     one = timings(dict(ours=lambda: [ds[i] for i in range(ds.every)]), 1)["ours"][0]/ds.every
     return row | dict(of_augment=row["ours_s"]/n/one)
 
-# %% ../nbs/bench.ipynb #d21a0306
+# %% ../nbs/bench.ipynb #6077b3e7
 def loader(ds, bs=32): # Items; batch size
     "`ds` through fastai's loader, with a worker a core, as `get_dls` makes it."
     return DataLoader(ds, bs=min(bs, len(ds)), num_workers=os.cpu_count(), device="cpu")
 
+def take(ds, start, step): return sum(len(ds[i][0]) for i in range(start, len(ds), step)) # Items; every `step`-th from `start`
+
+def bare_processes(ds): # Items
+    "Every item made by a process a core, and thrown away."
+    n = os.cpu_count()
+    with ProcessPoolExecutor(n) as ex: return sum(ex.map(take, [ds]*n, range(n), [n]*n))
+
 def bench_augment(forest, rounds=5, n=128, frames=1024): # Folder of recordings; rounds; crops; their width in frames
     "Augmented waveforms."
     old, dl = Crops(forest, recipe_augment(), n, frames=frames), loader(Crops(forest, audio_augment(32_000), n, frames=frames))
-    times = timings(dict(baseline=lambda: [old[i] for i in range(n)], ours=lambda: sum(len(x) for x, _ in dl)), rounds, warm=False)
+    times = timings(dict(baseline=lambda: [old[i] for i in range(n)], ours=lambda: sum(len(x) for x, _ in dl), bare=lambda: bare_processes(old)), rounds, warm=False)
     times["floor"] = [t/os.cpu_count() for t in times["baseline"]]
-    return as_row("augment", f"{n} crops of {window_samples(frames)/32_000:.1f} s, clipped and pitch-shifted", times)
+    return as_row("augment", f"{n} crops of {window_samples(frames)/32_000:.1f} s, clipped and pitch-shifted", times, bare_s=median(times["bare"]))
 
 # %% ../nbs/bench.ipynb #68c2edaf
 def original_mel(sound=SoundConfig()): # Settings
@@ -355,7 +370,7 @@ def bench_growth(
     row["ratio"] = row["of_floor"]
     return row | dict(peak_mb=growth_memory(arch, files, (n, 10*n))) if memory else row
 
-# %% ../nbs/bench.ipynb #c64cff4d
+# %% ../nbs/bench.ipynb #609c256f
 def _time(s, lohi): # A median and its range, in s
     d = 3 if s < 1 else 2 if s < 10 else 1
     return f"{s:.{d}f} ({lohi[0]:.{d}f}-{lohi[1]:.{d}f})"
@@ -370,6 +385,7 @@ def table(rows): # Rows of stages
         lines.append(f"| {r['stage']} | {r['what']} | {cell(r, 'baseline')} | {cell(r, 'ours')} | {fast} | {cell(r, 'floor')} | {num(r['of_floor'])} |")
     lines += ["", "Seconds are medians of at least " + f"{min(r['rounds'] for r in rows)} interleaved rounds (least-most)."]
     lines += [f"Peak memory of {r['stage']}: " + ", ".join(f"{v} MB for {k}" for k, v in r["peak_mb"].items()) + "." for r in rows if "peak_mb" in r]
+    lines += [f"Bare processes, a core each, augment the crops in {_time(r['bare_s'], r['bare_range'])} s: the loader takes {r['ours_s']/r['bare_s']:.2f} of that." for r in rows if "bare_s" in r]
     lines += [f"A crop takes {r['of_augment']:.3f} of what its augmentation takes." for r in rows if "of_augment" in r]
     lines += [f"Sound a second, end to end: {r['sound_per_s']['baseline']:.0f} s and {r['sound_per_s']['ours']:.0f} s." for r in rows if "sound_per_s" in r]
     return "\n".join(lines + [f"Measured on {m}." for m in dict.fromkeys(r.get("machine") for r in rows) if m])

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['PIECE', 'LOUD', 'SILENT', 'OTHER', 'AUDIO', 'MANIFEST', 'IN_FLIGHT', 'show_spec', 'promised', 'opened', 'pieces',
-           'read_audio', 'audio2npy', 'n_samples', 'read_wave', 'find_recordings', 'read_manifest', 'stamp',
+           'read_audio', 'to_int16', 'audio2npy', 'n_samples', 'read_wave', 'find_recordings', 'read_manifest', 'stamp',
            'dask_client', 'on_cluster', 'map_jobs', 'preprocess', 'rfcx_preprocess']
 
-# %% ../nbs/00_preprocess.ipynb #4055e28c
-import asyncio, os, re
+# %% ../nbs/00_preprocess.ipynb #a9e10401
+import asyncio, csv, os, re
 from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
@@ -37,7 +37,7 @@ def show_spec(
     if title: ax.set_title(title, fontsize=9)
     return ax
 
-# %% ../nbs/00_preprocess.ipynb #ecee023c
+# %% ../nbs/00_preprocess.ipynb #64a49404
 PIECE = 60 # Seconds that are read, resampled, and later predicted, at a time
 LOUD = 2.**31 # Full scale is 1; whole numbers that somebody stored as floating point are still far below this
 SILENT = 4/32768 # From the lowest to the highest sample: a microphone that was there gives more
@@ -65,7 +65,8 @@ def pieces(
                 a, b = x.min(), x.max()
                 if not -LOUD < a <= b < LOUD: raise InputError(f"{plain(path)}: holds samples that are not finite numbers, or larger than any recorder writes")
                 lo, hi = min(lo, a), max(hi, b)
-                yield soxr.resample(x, f.samplerate, sample_rate, "HQ") if f.samplerate != sample_rate else x
+                if f.samplerate != sample_rate: x = soxr.resample(x, f.samplerate, sample_rate, "HQ")
+                yield x
             if not n: raise InputError(f"{plain(path)}: holds no samples")
             if n != promised(f): raise InputError(f"{plain(path)}: ends after {n/f.samplerate:.1f} of {promised(f)/f.samplerate:.1f} s")
             if hi - lo < SILENT: raise InputError(f"{plain(path)}: is silent from beginning to end")
@@ -79,7 +80,12 @@ def read_audio(
     "The whole recording in memory, as one (n_samples,) float32 waveform in [-1, 1]."
     return np.concatenate(list(pieces(path, sample_rate)))
 
-# %% ../nbs/00_preprocess.ipynb #fffe1943
+# %% ../nbs/00_preprocess.ipynb #a0034ca3
+def to_int16(x): # (n_samples,) float32 in [-1, 1], which this uses up
+    "The nearest of 65,536 steps; what is louder than 1 becomes the last of them."
+    np.multiply(x, 32768, out=x)
+    return np.clip(np.rint(x, out=x), -32768, 32767, out=x).astype(np.int16)
+
 def audio2npy(
     src,                    # Audio file
     dst,                    # `.npy` file to write, 1-D; there only when it is whole
@@ -91,7 +97,7 @@ def audio2npy(
     with whole(dst) as tmp, open(tmp, "wb") as f: # written piece by piece: a memory map would count as memory until it is on the disk
         np.lib.format.write_array_header_1_0(f, dict(descr=np.dtype(dtype).str, fortran_order=False, shape=(n_samples(src, sample_rate),)))
         while x is not None:
-            (x if dtype == "float32" else np.clip(np.rint(x*32768), -32768, 32767).astype(np.int16)).tofile(f)
+            (x if dtype == "float32" else to_int16(x)).tofile(f)
             done, x = done + len(x), next(it, None)
     return done
 
@@ -208,7 +214,7 @@ def map_jobs(f, jobs, n_workers=None, scheduler="", lost=None): # Top-level func
         try: yield from (o.result() for o in as_completed([ex.submit(f, *o) for o in jobs]))
         except BaseException: ex.shutdown(cancel_futures=True); raise
 
-# %% ../nbs/00_preprocess.ipynb #2778dc9c
+# %% ../nbs/00_preprocess.ipynb #963c6c9f
 def preprocess(
     path,                   # Folder laid out like Kaggle's
     split="train",          # Its folder of recordings
@@ -229,7 +235,7 @@ def preprocess(
     f = folder/"manifest.csv"
     if not f.exists(): f.write_text(",".join(MANIFEST) + "\n")
     for row in chain(missing, progress(map_jobs(_job, todo, n_workers, scheduler, _lost), len(todo), "preprocess")):
-        pd.DataFrame([row])[MANIFEST].to_csv(f, mode="a", header=False, index=False)
+        with open(f, "a", newline="", encoding="utf-8") as o: csv.DictWriter(o, MANIFEST, lineterminator="\n").writerow(row)
     return read_manifest(folder).loc[ids]
 
 # %% ../nbs/00_preprocess.ipynb #790beea6
