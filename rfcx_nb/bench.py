@@ -296,15 +296,15 @@ def bench_predict_minute(forest, rounds=5, arch="densenet121"): # Folder of reco
     return compare("predict_minute", f"{arch}, widths 64 + 128 + 256 of {mel.shape[1]} frames, by {engine}", lambda: original_minute(old, mel),
                    lambda: our_minute(new, mel), lambda: new.features(mel[None]), rounds)
 
-# %% ../nbs/bench.ipynb #13e5980b
-def bench_predict_backend(forest, rounds=5, arch="tf_efficientnet_lite0"): # Folder of recordings; rounds; network
-    "The default network from the log-mel of a recording to its windows, by torch and by onnxruntime."
+# %% ../nbs/bench.ipynb #9b367322
+def bench_predict_backend(forest, rounds=5, arch="tf_efficientnet_lite0", folds=5): # Folder of recordings; rounds; network; how many of it
+    "The default networks from the log-mel of a recording to its windows, by torch and by onnxruntime."
     cfg = preset(model=arch, pretrained="false", species=tuple(f"s{k}" for k in range(24)))
-    net = place(make_net(cfg, verbose=False), "cpu").eval()
-    fast, mel = by_onnx(net), normalise(LogMel(cfg).mel(torch.from_numpy(read_audio(sorted((forest/"test").glob("*.flac"))[0]))[None]), cfg.tile_width, cfg.whiten)[0]
+    nets = [place(make_net(cfg, verbose=False), "cpu").eval() for _ in range(folds)]
+    fast, mel = [by_onnx(n) for n in nets], normalise(LogMel(cfg).mel(torch.from_numpy(read_audio(sorted((forest/"test").glob("*.flac"))[0]))[None]), cfg.tile_width, cfg.whiten)[0]
     with torch.inference_mode():
-        return compare("predict_backend", f"{arch}, torch in {'bfloat16' if net.amp else 'float32'} against --backend onnx, {mel.shape[1]} frames",
-                       lambda: our_minute(net, mel), lambda: our_minute(fast, mel), rounds=rounds)
+        return compare("predict_backend", f"{folds} folds of {arch}, torch in {'bfloat16' if nets[0].amp else 'float32'} against --backend onnx, {mel.shape[1]} frames",
+                       lambda: [our_minute(n, mel) for n in nets], lambda: [our_minute(n, mel) for n in fast], rounds=rounds)
 
 # %% ../nbs/bench.ipynb #d53f4d0c
 def some_run(arch): # timm's name of a network

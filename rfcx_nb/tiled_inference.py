@@ -100,7 +100,7 @@ def one_pass_fits(net, widths): # A `SpeciesNet`; widths of tiles, in frames
     except RuntimeError: return False # not every length of a recording fits it
     return all(w % net.stride == 0 for w in widths) and see(256) == 256//net.stride and not has_gate(net)
 
-# %% ../nbs/05_tiled_inference.ipynb #0a64d4f2
+# %% ../nbs/05_tiled_inference.ipynb #c939e457
 class OnnxBody(torch.nn.Module):
     "A backbone that onnxruntime computes, on a CPU."
     def __init__(self, graph): # ONNX file, as bytes
@@ -108,6 +108,7 @@ class OnnxBody(torch.nn.Module):
         import onnxruntime
         how = onnxruntime.SessionOptions()
         how.intra_op_num_threads = torch.get_num_threads()
+        how.add_session_config_entry("session.intra_op.allow_spinning", "0") # its idle threads would keep the next fold's, and torch's, off the cores
         self.graph, self.session = graph, onnxruntime.InferenceSession(graph, how, providers=["CPUExecutionProvider"])
     def __reduce__(self): return OnnxBody, (self.graph,) # it can be copied and sent
     def forward(self, x): return torch.from_numpy(self.session.run(None, {"x": x.numpy()})[0])
