@@ -7,7 +7,7 @@ __all__ = ['WIDTHS', 'STAGES', 'timings', 'as_row', 'compare', 'cpu_name', 'mach
            'decode_all', 'long_recording', 'preprocess_memory', 'each_again', 'bench_preprocess', 'original_crop',
            'mapped_crop', 'Crops', 'recipe_augment', 'bench_crop', 'loader', 'take', 'bare_processes', 'bench_augment',
            'original_mel', 'plain_mel', 'bench_mel', 'bench_mel1', 'bench_mel32', 'two_nets', 'stepper',
-           'bench_train_step', 'original_minute', 'our_minute', 'fastest_backend', 'bench_predict_minute',
+           'bench_train_step', 'original_minute', 'our_minute', 'a_minute', 'fastest_backend', 'bench_predict_minute',
            'bench_predict_backend', 'some_run', 'original_predict', 'our_predict', 'mel_and_pass',
            'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table', 'merge', 'rfcx_bench']
 
@@ -49,14 +49,14 @@ def timings(
             if after: after()
     return res
 
-# %% ../nbs/bench.ipynb #8c885ca7
+# %% ../nbs/bench.ipynb #695fd877
 def as_row(
     stage,   # Its name
     what,    # What was done, in words
-    times,   # Dict of "baseline", "ours" and "floor" to seconds; any but "ours" may be missing
+    times,   # Dict of "baseline", "ours", "floor" and further ways to seconds; any but "ours" may be missing
     **more): # Further fields
     "The figures of one stage: medians, what they make of each other, and their ranges."
-    mid = {k: median(times[k]) if k in times else None for k in ("baseline", "ours", "floor")}
+    mid = dict.fromkeys(("baseline", "ours", "floor")) | {k: median(v) for k, v in times.items()}
     row = dict(stage=stage, **{f"{k}_s": v for k, v in mid.items()},
                ratio=mid["baseline"] and mid["baseline"]/mid["ours"], of_floor=mid["floor"] and mid["ours"]/mid["floor"])
     return row | {f"{k}_range": [min(v), max(v)] for k, v in times.items()} | dict(rounds=len(times["ours"]), what=what) | more
@@ -190,7 +190,7 @@ def bench_crop(forest, rounds=5, n=200, frames=1024): # Folder of recordings; ro
     one = timings(dict(ours=lambda: [ds[i] for i in range(ds.every)]), 1)["ours"][0]/ds.every
     return row | dict(of_augment=row["ours_s"]/n/one)
 
-# %% ../nbs/bench.ipynb #6077b3e7
+# %% ../nbs/bench.ipynb #59389194
 def loader(ds, bs=32): # Items; batch size
     "`ds` through fastai's loader, with a worker a core, as `get_dls` makes it."
     return DataLoader(ds, bs=min(bs, len(ds)), num_workers=os.cpu_count(), device="cpu")
@@ -207,7 +207,7 @@ def bench_augment(forest, rounds=5, n=128, frames=1024): # Folder of recordings;
     old, dl = Crops(forest, recipe_augment(), n, frames=frames), loader(Crops(forest, audio_augment(32_000), n, frames=frames))
     times = timings(dict(baseline=lambda: [old[i] for i in range(n)], ours=lambda: sum(len(x) for x, _ in dl), bare=lambda: bare_processes(old)), rounds, warm=False)
     times["floor"] = [t/os.cpu_count() for t in times["baseline"]]
-    return as_row("augment", f"{n} crops of {window_samples(frames)/32_000:.1f} s, clipped and pitch-shifted", times, bare_s=median(times["bare"]))
+    return as_row("augment", f"{n} crops of {window_samples(frames)/32_000:.1f} s, clipped and pitch-shifted", times)
 
 # %% ../nbs/bench.ipynb #68c2edaf
 def original_mel(sound=SoundConfig()): # Settings
@@ -267,7 +267,7 @@ def bench_train_step(forest, rounds=5, arch="densenet121", bs=8, frames=1024): #
     old, ours = (stepper(net, x, y, l) for net, l in zip(two_nets(arch, train=True), losses))
     return compare("train_step", f"{arch}, a step of {bs} x {x.shape[1]} x {x.shape[2]}", old, ours, rounds=rounds, losses=losses)
 
-# %% ../nbs/bench.ipynb #d37efc4e
+# %% ../nbs/bench.ipynb #4cb62aee
 WIDTHS = 64, 128, 256
 
 def original_minute(net, mel): # A network; (n_mels, frames) normalised log-mel
@@ -282,6 +282,10 @@ def our_minute(net, mel): # As above
     "The same from one pass of the backbone."
     return torch.stack([x.amax(0).softmax(0) for _, x in score_pass(net, mel, WIDTHS, [w//2 for w in WIDTHS])]).mean(0)
 
+def a_minute(forest, sound=SoundConfig(), *how): # Folder of recordings; settings; more for `normalise`
+    "(n_mels, frames) normalised log-mel of a test recording."
+    return normalise(LogMel(sound).mel(torch.from_numpy(read_audio(sorted((forest/"test").glob("*.flac"))[0]))[None]), *how)[0]
+
 def fastest_backend(net): # A `SpeciesNet` in evaluation mode
     "It by onnxruntime, or, where that is not installed, by torch; and by which."
     try: return by_onnx(net), "onnxruntime"
@@ -292,16 +296,16 @@ def bench_predict_minute(forest, rounds=5, arch="densenet121"): # Folder of reco
     "From the log-mel of a recording to its scores."
     old, new = two_nets(arch)
     new, engine = fastest_backend(new)
-    mel = normalise(LogMel().mel(torch.from_numpy(read_audio(sorted((forest/"test").glob("*.flac"))[0]))[None]))[0]
+    mel = a_minute(forest)
     return compare("predict_minute", f"{arch}, widths 64 + 128 + 256 of {mel.shape[1]} frames, by {engine}", lambda: original_minute(old, mel),
                    lambda: our_minute(new, mel), lambda: new.features(mel[None]), rounds)
 
-# %% ../nbs/bench.ipynb #9b367322
+# %% ../nbs/bench.ipynb #15ae1850
 def bench_predict_backend(forest, rounds=5, arch="tf_efficientnet_lite0", folds=5): # Folder of recordings; rounds; network; how many of it
     "The default networks from the log-mel of a recording to its windows, by torch and by onnxruntime."
     cfg = preset(model=arch, pretrained="false", species=tuple(f"s{k}" for k in range(24)))
     nets = [place(make_net(cfg, verbose=False), "cpu").eval() for _ in range(folds)]
-    fast, mel = [by_onnx(n) for n in nets], normalise(LogMel(cfg).mel(torch.from_numpy(read_audio(sorted((forest/"test").glob("*.flac"))[0]))[None]), cfg.tile_width, cfg.whiten)[0]
+    fast, mel = [by_onnx(n) for n in nets], a_minute(forest, cfg, cfg.tile_width, cfg.whiten)
     with torch.inference_mode():
         return compare("predict_backend", f"{folds} folds of {arch}, torch in {'bfloat16' if nets[0].amp else 'float32'} against --backend onnx, {mel.shape[1]} frames",
                        lambda: [our_minute(n, mel) for n in nets], lambda: [our_minute(n, mel) for n in fast], rounds=rounds)
