@@ -13,7 +13,7 @@ import csv, io, os, re
 from zlib import crc32
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
-from .core import InputError, cell, clean, command, on_path, plain, progress, uncell, whole
+from .core import InputError, cell, clean, command, on_path, printable, progress, uncell, whole
 from .crops import BOX
 from .preprocess import AUDIO, find_recordings
 
@@ -198,7 +198,7 @@ def lengths(files): # Dict of id to file
     ok, bad = {}, {}
     for k, f in files.items():
         try: info = sf.info(f); ok[k] = (info.frames/info.samplerate, info.samplerate/2)
-        except (sf.LibsndfileError, OSError, RuntimeError): bad[k] = f"{plain(f)} cannot be read as audio"
+        except (sf.LibsndfileError, OSError, RuntimeError): bad[k] = f"{printable(f)} cannot be read as audio"
     return ok, bad
 
 def check_rows(df, sizes): # Rows with their `recording_id`; from `lengths`

@@ -14,7 +14,7 @@ import numpy as np, pandas as pd, torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from torch import nn
-from .core import InputError, plain, progress, whole
+from .core import InputError, printable, progress, whole
 from .crops import BoxDataset
 from .preprocess import map_jobs, pieces, stamp
 
@@ -94,7 +94,7 @@ def _job(name, k, src, folder):
     with whole(stored(folder, k)) as f: save_file(dict(start=starts, features=feats), f, dict(source=str(stamp(src))))
     return k, ""
 
-def _lost(name, k, src, folder, error): return k, f"{plain(src)}: {error}"
+def _lost(name, k, src, folder, error): return k, f"{printable(src)}: {error}"
 
 def _is_done(k, src, folder):
     f = stored(folder, k)

@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 import numpy as np, pandas as pd, soundfile as sf, soxr, matplotlib.pyplot as plt
 from matplotlib.mlab import specgram
-from .core import InputError, as_path, command, local, on_path, plain, progress, whole
+from .core import InputError, as_path, command, local, on_path, printable, progress, whole
 
 # %% ../nbs/00_preprocess.ipynb #1782e857
 def show_spec(
@@ -63,16 +63,16 @@ def pieces(
                 n += len(x)
                 x = x.mean(1) if x.shape[1] > 1 else x[:, 0]
                 a, b = x.min(), x.max()
-                if not -LOUD < a <= b < LOUD: raise InputError(f"{plain(path)}: holds samples that are not finite numbers, or larger than any recorder writes")
+                if not -LOUD < a <= b < LOUD: raise InputError(f"{printable(path)}: holds samples that are not finite numbers, or larger than any recorder writes")
                 lo, hi = min(lo, a), max(hi, b)
                 if f.samplerate != sample_rate: x = soxr.resample(x, f.samplerate, sample_rate, "HQ")
                 yield x
-            if not n: raise InputError(f"{plain(path)}: holds no samples")
-            if n != promised(f): raise InputError(f"{plain(path)}: ends after {n/f.samplerate:.1f} of {promised(f)/f.samplerate:.1f} s")
-            if hi - lo < SILENT: raise InputError(f"{plain(path)}: is silent from beginning to end")
+            if not n: raise InputError(f"{printable(path)}: holds no samples")
+            if n != promised(f): raise InputError(f"{printable(path)}: ends after {n/f.samplerate:.1f} of {promised(f)/f.samplerate:.1f} s")
+            if hi - lo < SILENT: raise InputError(f"{printable(path)}: is silent from beginning to end")
     except (sf.LibsndfileError, OSError, RuntimeError) as e:
         why = str(e).split(": ")[-1].strip() if as_path(path).is_file() else "it is not there: a link to a disk that is away?"
-        raise InputError(f"{plain(path)}: cannot be read as audio ({why.replace('File does not exist or is not a regular file (possibly a pipe?).', 'no known format')})") from None
+        raise InputError(f"{printable(path)}: cannot be read as audio ({why.replace('File does not exist or is not a regular file (possibly a pipe?).', 'no known format')})") from None
 
 def read_audio(
     path,                   # Audio file
@@ -127,7 +127,7 @@ def find_recordings(folder): # Folder with audio files at any depth
     for f in sorted(folder.rglob("*") if here else [folder/o[len(folder.path):].lstrip("/") for o in folder.fs.find(folder.path)]): # one listing, not a question a file
         if f.suffix.lower() in AUDIO and not f.name.startswith(".") and (not here or f.is_file() or f.is_symlink() and not f.exists()):
             by[f.relative_to(folder).with_suffix("").as_posix()].append(f)
-    found = {plain(k if len(fs) == 1 else f.relative_to(folder).as_posix()): f for k, fs in by.items() for f in fs}
+    found = {printable(k if len(fs) == 1 else f.relative_to(folder).as_posix()): f for k, fs in by.items() for f in fs}
     if not found: raise InputError(f"{folder} holds no recordings: looked in it and below for {', '.join(sorted(AUDIO))}")
     return found
 
@@ -148,17 +148,17 @@ def stamp(src): # A file, perhaps a link that leads nowhere
 
 def _job(k, src, folder, sample_rate, dtype): # One recording: its line of the manifest
     size, mtime = stamp(src)
-    row = dict(recording_id=k, source=plain(src.resolve()), bytes=size, mtime=mtime, sample_rate=sample_rate, dtype=dtype)
+    row = dict(recording_id=k, source=printable(src.resolve()), bytes=size, mtime=mtime, sample_rate=sample_rate, dtype=dtype)
     try: return dict(row, samples=audio2npy(src, Path(folder)/f"{k}.npy", sample_rate, dtype), status="ok", error="")
     except InputError as e: return dict(row, samples=0, status="failed", error=str(e))
 
 def _lost(k, src="", *job, error): # No recording, or one that no worker survived
-    return dict.fromkeys(MANIFEST, "") | dict(recording_id=k, source=plain(src), samples=0, status="failed", error=f"{plain(src)}: {error}" if src else error)
+    return dict.fromkeys(MANIFEST, "") | dict(recording_id=k, source=printable(src), samples=0, status="failed", error=f"{printable(src)}: {error}" if src else error)
 
 def _is_done(k, src, folder, man, sample_rate, dtype):
     if k not in man.index or not (Path(folder)/f"{k}.npy").exists(): return False
     m, (size, mtime) = man.loc[k], stamp(src)
-    key = ["ok", plain(src.resolve()), str(size), str(mtime), str(sample_rate), dtype]
+    key = ["ok", printable(src.resolve()), str(size), str(mtime), str(sample_rate), dtype]
     return [str(m[c]) for c in ("status", "source", "bytes", "mtime", "sample_rate", "dtype")] == key
 
 # %% ../nbs/00_preprocess.ipynb #8c7dcf4a

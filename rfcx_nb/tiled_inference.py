@@ -11,7 +11,7 @@ __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', '
            'scoring', 'choose_thresholds', 'summarise', 'rfcx_predict', 'to_score', 'wanted']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
-from .core import InputError, as_path, cell, command, load_json, local, on_path, plain, progress, save_json, uncell, whole
+from .core import InputError, as_path, cell, command, load_json, local, on_path, printable, progress, save_json, uncell, whole
 import json, os, shutil, warnings
 from copy import deepcopy
 from hashlib import sha256
@@ -221,7 +221,7 @@ class Scorer:
 
 def score_cluster(cfg, nets, files, scheduler, n_workers=None, **kw): # As for `score_recordings`; a Dask scheduler's address, or local; workers of a local one
     "What `score_recordings` yields, by a cluster."
-    def lost(k, file, error): return k, None, f"{plain(file)}: {error}"
+    def lost(k, file, error): return k, None, f"{printable(file)}: {error}"
     yield from map_jobs(Scorer(cfg, nets, **kw), [(k, f.absolute()) for k, f in files.items()], n_workers, scheduler, lost)
 
 def score_features(
@@ -412,7 +412,7 @@ def score_folder(
     scored = (score_features(cfg, nets, todo, features, n_workers, scheduler) if cfg.encoder else score_cluster(cfg, nets, todo, scheduler, n_workers, **kw) if scheduler else
               score_recordings(cfg, nets, todo, n_workers=n_workers, **kw))
     for k, df, e in progress(scored, len(todo), "predict"):
-        if e or df.isna().any(axis=None): errors[k] = e or f"{plain(files[k])}: the network gives scores that are no numbers"; continue
+        if e or df.isna().any(axis=None): errors[k] = e or f"{printable(files[k])}: the network gives scores that are no numbers"; continue
         df.attrs["source"] = list(stamp(files[k]))
         with whole(part(folder, k)) as f: df.to_parquet(f, index=False)
         seconds += df.end.max()
