@@ -6,7 +6,7 @@
 __all__ = ['HOST', 'TEMP', 'STOP_SIGNALS', 'InputError', 'as_path', 'on_path', 'local', 'plain_name', 'within', 'settings',
            'SoundConfig', 'whole', 'is_running', 'sweep', 'save_json', 'load_json', 'from_dict', 'clean', 'cell',
            'printable', 'uncell', 'Number', 'raise_bad_rows', 'read_csv_table', 'working', 'progress', 'parser',
-           'parse', 'os_error', 'stoppable', 'run_command', 'command']
+           'parse', 'os_error', 'stoppable', 'quiet_worker', 'run_command', 'command']
 
 # %% ../nbs/core.ipynb #12120b47
 import argparse, errno, inspect, io, json, os, re, shutil, signal, socket, sys, threading, time, unicodedata, warnings
@@ -63,7 +63,7 @@ def plain_name(name, flag): # Name of a folder to make or find; the flag that ga
     if name in ("", ".", "..") or Path(name).name != name or "\\" in name: raise InputError(f"{flag} {name!r} must be the plain name of a folder, without .. or slashes")
     return name
 
-# %% ../nbs/core.ipynb #a2c22f4b
+# %% ../nbs/core.ipynb #ea6d20d3
 def within(kind, low, high): # int or float; least and greatest value that is allowed
     "The type of a setting between `low` and `high`."
     return Annotated[kind, Field(ge=low, le=high)]
@@ -180,7 +180,7 @@ def printable(path): # A path, whose name may be text in no encoding, or hold co
 
 def uncell(s): return s[1:] if s[:1] == "'" and s[1:2] in tuple("=+-@\t\r'") else s # The text that `cell` was given
 
-# %% ../nbs/core.ipynb #806bda6a
+# %% ../nbs/core.ipynb #d1724f7f
 @dataclass(frozen=True)
 class Number:
     "Kind of a column: a number from `low` to `high`."
@@ -238,7 +238,7 @@ def read_csv_table(
     if sorted(df[key]) != list(range(n_rows)): raise InputError(f"{file} must have one row for each {key} from 0 to {n_rows-1}: it has {len(df)} rows, {key} {', '.join(map(str, sorted(df[key])[:5]))} ...")
     return df.sort_values(key).reset_index(drop=True)
 
-# %% ../nbs/core.ipynb #6afd062a
+# %% ../nbs/core.ipynb #1e7fdba3
 def _owner(folder): # Who works in `folder`, as a sentence, and whether that process is still alive
     try: o = load_json(folder/".working.json")
     except InputError: return "another process", True
@@ -328,7 +328,7 @@ def parse(f, argv): # Words as a shell would hand them over
     star = [k for k, p in inspect.signature(f).parameters.items() if p.kind == p.VAR_POSITIONAL]
     return (kw.pop(star[0]) if star else ()), kw
 
-# %% ../nbs/core.ipynb #fb86a085
+# %% ../nbs/core.ipynb #186e6da8
 def os_error(e): # An `OSError`
     "One sentence for what the operating system refused: the path, what happened, and what to do."
     path, kept = e.filename2 or e.filename or "a file", "What is finished is kept: give the same command again."
@@ -354,6 +354,17 @@ def stoppable():
     try: yield
     finally:
         for s in mine: signal.signal(s, signal.SIG_DFL)
+
+def quiet_worker(_=None): # What a DataLoader's `worker_init_fn` gets
+    "Set up a worker process: Ctrl-C is left to its parent, `SIGTERM` ends it at once, and it does not outlive its parent."
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for s in STOP_SIGNALS: signal.signal(s, signal.SIG_DFL)
+    parent = os.getppid()
+    def watch():
+        while os.getppid() == parent: time.sleep(.5)
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
 
 def run_command(f, argv): # A function and the words of its command line
     "Call `f` with `argv`; return the exit status."
