@@ -13,9 +13,9 @@ import csv, io, os, re
 from zlib import crc32
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
-from .core import InputError, cell, clean, command, on_path, printable, progress, uncell, whole
+from .core import InputError, Number, cell, clean, command, local, on_path, printable, progress, raise_bad_rows, read_csv_table, uncell, whole, working
 from .crops import BOX
-from .preprocess import AUDIO, find_recordings
+from .preprocess import AUDIO, find_recordings, opened
 
 # %% ../nbs/01a_box_tables.ipynb #b89c84f0
 TIDY = ["recording", "start", "end", "low", "high", "species", "verdict", "songtype"]
@@ -197,8 +197,10 @@ def lengths(files): # Dict of id to file
     "Length in s and half the sample rate in Hz of each recording; a sentence for those without."
     ok, bad = {}, {}
     for k, f in files.items():
-        try: info = sf.info(f); ok[k] = (info.frames/info.samplerate, info.samplerate/2)
-        except (sf.LibsndfileError, OSError, RuntimeError): bad[k] = f"{printable(f)} cannot be read as audio"
+        try:
+            with opened(f) as o: info = sf.info(o)
+            ok[k] = (info.frames/info.samplerate, info.samplerate/2)
+        except Exception: bad[k] = f"{printable(f)} cannot be read as audio" # whatever a file is, it can only fail for itself
     return ok, bad
 
 def check_rows(df, sizes): # Rows with their `recording_id`; from `lengths`
@@ -231,11 +233,9 @@ def number_species(names, file): # Names that occur; `species.csv`, perhaps not 
 
 def read_numbers(file): # `species.csv`
     "Dict of name to number, checked."
-    df = pd.read_csv(file, dtype=str, keep_default_na=False)
-    if not {"species_id", "name"} <= set(df): raise InputError(f"{file} needs the columns species_id and name; it has {', '.join(df)}")
-    if not df.species_id.str.fullmatch("[0-9]{1,4}").all() or df.species_id.astype(int).duplicated().any() or df.name.duplicated().any():
-        raise InputError(f"{file}: every species_id must be a number of its own, and every name too")
-    return {uncell(s): int(i) for i, s in zip(df.species_id, df.name)}
+    df = read_csv_table(file, dict(species_id=Number(0, 9999, integer=True), name=str), "a table of species_id and name", "species_id")
+    raise_bad_rows(file, df.name.duplicated(), "the name is there twice", df.name)
+    return dict(zip(df.name, df.species_id.tolist()))
 
 def link(folder, target): # `data/train`; the recordings
     "Make `folder` stand for `target`."
@@ -271,8 +271,7 @@ def rfcx_import(
     out:str="data",   # Folder to make, laid out like Kaggle's
     label:str=""):    # Column with the species, if it has an unusual name
     "Make a folder to train on from boxes in any usual table; what is left out is named in import_report.csv."
-    found, out = find_recordings(recordings), Path(out)
-    if (out/"train_tp.csv").exists() and not (out/"import_report.csv").exists(): raise InputError(f"{out/'train_tp.csv'} was not made by rfcx_import and would be lost: choose another --out")
+    found, out = find_recordings(recordings), local(out, "--out")
     df, wrong = read_tables(boxes, label)
     df = locate(df, found, recordings)
     sizes, bad = lengths({k: found[k] for k in progress(df.recording_id[df.recording_id != ""].unique(), desc="headers")})
@@ -280,12 +279,13 @@ def rfcx_import(
     df = check_rows(df, sizes)
     ok, unnamed = df[df.wrong == ""], sorted(set(found) - set(df.recording_id))
     if not ok.is_tp.any(): raise InputError(f"no row of {boxes} can be learned from; " + (f"row {df.row.iloc[0]} of {df.table.iloc[0]}: {df.wrong[df.wrong != ''].iloc[0]}" if len(df) else "there are none"))
-    out.mkdir(parents=True, exist_ok=True)
-    link(out/"train", Path(recordings))
-    ids = number_species(ok.species, out/"species.csv")
-    write_training_tables(ok, ids, out)
     log = pd.concat([df[df.wrong != ""][["table", "row", "recording", "wrong"]], pd.DataFrame(wrong + [("", "", k, "no row names this recording") for k in unnamed], columns=["table", "row", "recording", "wrong"])])
-    write_boxes_csv(log, out/"import_report.csv")
+    with working(out, "rfcx_import"):
+        if (out/"train_tp.csv").exists() and not (out/"import_report.csv").exists(): raise InputError(f"{out/'train_tp.csv'} was not made by rfcx_import and would be lost: choose another --out")
+        write_boxes_csv(log, out/"import_report.csv") # first, since it marks the folder as made by this command
+        link(out/"train", Path(recordings))
+        ids = number_species(ok.species, out/"species.csv")
+        write_training_tables(ok, ids, out)
     print(import_report(df, wrong, unnamed, ids))
     print(f"{ok.is_tp.sum()} confirmed and {(~ok.is_tp).sum()} denied boxes of {ok.species.nunique()} species in {ok.recording_id.nunique()} recordings: {out}; all that was left out: {out/'import_report.csv'}")
     return bool(df.wrong.isin(["", "not judged", "the same box again"]).all()) and not wrong
