@@ -7,11 +7,11 @@ __all__ = ['tile_starts', 'score_tiles', 'load_run', 'score_pass', 'has_gate', '
            'to_onnx', 'by_onnx', 'Pieces', 'score_piece', 'score_wave', 'decoders', 'score_recordings', 'Scorer',
            'score_cluster', 'score_features', 'as_tensor', 'clip_scores', 'prior_shift', 'minmax_shift',
            'em_prevalence', 'find_shift', 'read_prevalence', 'submission', 'read_submission', 'rfcx_ensemble',
-           'species_map', 'show_map', 'begin', 'renew', 'part', 'is_done', 'score_folder', 'read_parts', 'stamps',
-           'scoring', 'choose_thresholds', 'summarise', 'rfcx_predict', 'to_score', 'wanted']
+           'species_map', 'show_map', 'begin', 'part', 'read_part', 'remove_parts', 'renew', 'score_folder',
+           'read_parts', 'stamps', 'scoring', 'choose_thresholds', 'summarise', 'rfcx_predict', 'to_score', 'wanted']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
-from .core import InputError, as_path, cell, command, load_json, local, on_path, printable, progress, save_json, uncell, whole
+from .core import InputError, as_path, cell, command, load_json, local, on_path, plain_name, printable, progress, quiet_worker, read_csv_table, save_json, whole, working
 import json, os, shutil, warnings
 from copy import deepcopy
 from hashlib import sha256
@@ -323,12 +323,11 @@ def submission(p, ids): # (recordings, species) probabilities; recording ids wan
     return df.fillna(p.mean()).rename_axis("recording_id").reset_index()
 
 def read_submission(file): # csv file
-    "A submission, checked: no recording twice, numbers only."
-    df = pd.read_csv(str(on_path(file, "a submission csv")), dtype={"recording_id": str})
-    if "recording_id" not in df: raise InputError(f"{file} has no column recording_id; it has {', '.join(df.columns)}")
-    if df.recording_id.duplicated().any(): raise InputError(f"{file} names recording {df.recording_id[df.recording_id.duplicated()].iloc[0]} twice")
-    x = df.assign(recording_id=df.recording_id.map(uncell)).set_index("recording_id").apply(pd.to_numeric, errors="coerce")
-    if x.isna().any(axis=None): raise InputError(f"{file}: the row of recording {x.index[x.isna().any(axis=1)][0]} holds something that is not a number")
+    "A submission, checked: no recording twice, numbers only; a row per recording, a column per species."
+    df = read_csv_table(file, dict(recording_id=str), "a submission csv", "recording_id").set_index("recording_id")
+    x = df.apply(pd.to_numeric, errors="coerce")
+    bad = ~np.isfinite(x.to_numpy(float))
+    if bad.any(): i, c = np.argwhere(bad)[0]; raise InputError(f"{file}, recording {x.index[i]}, column {x.columns[c]}: {df.iat[i, c]!r} is not a number")
     return x
 
 @command
@@ -374,19 +373,19 @@ def show_map(
     return fig
 
 # %% ../nbs/05_tiled_inference.ipynb #825f74e7
-def begin(folder, how): # Folder of the parts; all that decides what they hold
-    "Make `folder`, or go on in it if its parts were made in just this way; an error that says what differs if not."
+def begin(
+    folder,    # Folder of the parts
+    how,       # Dict of all that decides what they hold
+    keep=True):# Is the folder kept when the command has ended?
+    "Make `folder`, or go on in it if its parts were made in just this way; raises `InputError` with what differs if not."
     f = folder/"_how.json"
     old = load_json(f) if f.exists() else how
+    if not isinstance(old, dict): raise InputError(f"{f} was not written by rfcx_predict: choose another --out")
     diff = [f"{k} {old.get(k)}, now {how.get(k)}" for k in [*how, *(set(old) - set(how))] if old.get(k) != how.get(k)]
     if diff: raise InputError(f"{folder} holds scores made with {'; '.join(diff)}: choose another --out, or remove that folder")
     folder.mkdir(parents=True, exist_ok=True)
-    for o in folder.glob(".*.tmp.parquet"): o.unlink() # what a killed process left
     if not f.exists(): save_json(how, f)
-
-def renew(folder, how): # Folder of parts that only this library uses; all that decides what they hold
-    "Remove `folder` if its parts were made in another way."
-    if (folder/"_how.json").exists() and load_json(folder/"_how.json") != how: shutil.rmtree(folder)
+    if keep: (folder/"_keep").touch()
 
 def part(folder, k): # Folder of the parts; a recording's id
     "The file of a recording's scores: the id as a plain name, shortened if a disk could not hold it."
@@ -394,27 +393,50 @@ def part(folder, k): # Folder of the parts; a recording's id
     b = k.encode()
     return folder/f"{k if len(b) < 200 else b[:150].decode(errors='ignore') + '-' + sha256(b).hexdigest()[:16]}.parquet"
 
-def is_done(part, src): # A part; its recording
-    "Is `part` there, whole, and made of this very file?"
-    if not part.exists(): return False
-    try: meta = read_schema(part).metadata or {}
-    except (OSError, ValueError): return False # damaged: it is made again
-    return json.loads(meta.get(b"PANDAS_ATTRS", b"{}")).get("source", list(stamp(src))) == list(stamp(src))
+def read_part(
+    file,   # A part, perhaps damaged
+    k,      # Recording id
+    species,# Columns of the species
+    src):   # The recording's file
+    "The scores of a recording; None if `file` is missing, damaged, of other species, or of another file of that name."
+    try: df = pd.read_parquet(file, page_checksum_verification=True)
+    except Exception: return None # a damaged Parquet file fails in many ways; the part is made again
+    fits = list(df) == ["recording_id", "start", "end", "fold", *species] and len(df) > 0 and (df.recording_id == k).all()
+    return df if fits and df.notna().all(axis=None) and df.attrs.get("source") == list(stamp(src)) else None
+
+def remove_parts(folder, ids=()): # Folder of the parts; recordings whose part is removed even if it is damaged
+    "Remove what `score_folder` wrote to `folder`, and the folder if nothing else is in it."
+    for f in {*folder.glob("*.parquet"), *(part(folder, k) for k in ids)}:
+        try: mine = b"PANDAS_ATTRS" in (read_schema(f).metadata or {})
+        except (OSError, ValueError): mine = f in {part(folder, k) for k in ids}
+        if mine: f.unlink(missing_ok=True)
+    for name in ("_how.json", "_keep", ".lock", ".working.json"): (folder/name).unlink(missing_ok=True)
+    try: folder.rmdir()
+    except OSError: pass # it holds files of somebody else
+
+def renew(folder, how): # Folder of parts that only this library uses; all that decides what they hold
+    "Remove the parts in `folder` if they were made in another way."
+    if (folder/"_how.json").exists() and load_json(folder/"_how.json") != how: remove_parts(folder)
 
 def score_folder(
-    cfg, nets, files, # From `load_run`; dict of recording id to file
-    folder,           # Where the parts go, a Parquet file a recording
-    how,              # All that decides the scores, JSON
-    n_workers=None, features=None, scheduler="", **kw): # Folder of an encoder's features; of a Dask cluster; more for `score_recordings`
+    cfg, nets,      # From `load_run`
+    files,          # Dict of recording id to file
+    folder,         # Where the parts go, a Parquet file per recording
+    how,            # All that decides the scores, JSON
+    n_workers=None, # Processes that decode
+    features=None,  # Folder of an encoder's features
+    scheduler="",   # Of a Dask cluster
+    keep=True,      # Is `folder` kept when the command has ended?
+    **kw):          # More for `score_recordings`
     "Bring the scores of `files` into `folder`; return a dict of id to part, a dict of errors, and the seconds of sound that were scored now."
-    begin(folder, how)
-    todo, errors, seconds = {k: f for k, f in files.items() if not is_done(part(folder, k), f)}, {}, 0.
+    begin(folder, how, keep)
+    todo, errors, seconds = {k: f for k, f in files.items() if read_part(part(folder, k), k, cfg.species, f) is None}, {}, 0.
     scored = (score_features(cfg, nets, todo, features, n_workers, scheduler) if cfg.encoder else score_cluster(cfg, nets, todo, scheduler, n_workers, **kw) if scheduler else
               score_recordings(cfg, nets, todo, n_workers=n_workers, **kw))
     for k, df, e in progress(scored, len(todo), "predict"):
         if e or df.isna().any(axis=None): errors[k] = e or f"{printable(files[k])}: the network gives scores that are no numbers"; continue
         df.attrs["source"] = list(stamp(files[k]))
-        with whole(part(folder, k)) as f: df.to_parquet(f, index=False)
+        with whole(part(folder, k), durable=False) as f: df.to_parquet(f, index=False, write_page_checksum=True)
         seconds += df.end.max()
     return {k: part(folder, k) for k in files if k not in errors}, errors, seconds
 
@@ -508,7 +530,7 @@ def rfcx_predict(
 
 def to_score(path, split, cfg): # Flags of `rfcx_predict`; `RunConfig`
     "The folder of recordings, a dict of id to file, and the ids to score."
-    path = as_path(path)
+    path, split = on_path(path, "a folder with recordings"), plain_name(split, "--split")
     data = path if split == "test" and not (path/split).is_dir() else path/split
     found = find_recordings(data)
     return data, found, wanted(path, cfg, found) if split == "test" and data != path else list(found)
