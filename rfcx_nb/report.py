@@ -15,7 +15,7 @@ import numpy as np, pandas as pd, soundfile as sf
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from .box_tables import write_boxes_csv
-from .core import InputError, command, load_json, on_path, progress, uncell, whole
+from .core import InputError, Number, command, load_json, on_path, progress, raise_bad_rows, read_csv_table, whole
 from .preprocess import find_recordings, opened, show_spec
 
 # %% ../nbs/06a_report.ipynb #083e3e36
@@ -37,7 +37,7 @@ def comment(file): # Audio file
     "The comment in a recording, if it has one."
     try:
         with opened(file) as o, sf.SoundFile(o) as f: return f.copy_metadata().get("comment", "")
-    except (sf.LibsndfileError, OSError, RuntimeError): return ""
+    except Exception: return "" # whatever the file is: it was named when it was scored
 
 # %% ../nbs/06a_report.ipynb #538189b1
 def choose(df, each=3): # Detections of one species; how many of a kind
@@ -77,7 +77,8 @@ def cards(df, files, each=3): # Detections; dict of recording id to file; how ma
     for s in progress(df.species.value_counts().index, desc="pictures"):
         for d in choose(df[df.species == s], each).itertuples():
             if d.recording not in files: continue
-            x, sr, at = cut_sound(files[d.recording], d.start, d.end)
+            try: x, sr, at = cut_sound(files[d.recording], d.start, d.end)
+            except (sf.LibsndfileError, OSError, RuntimeError) as e: print(f"{d.recording} cannot be read any more ({e})"); continue
             res.append({k: getattr(d, k) for k in (*df.columns, "kind")} | dict(image=picture(x, sr, at, d), audio=player(x, sr)))
     return res
 
@@ -118,7 +119,7 @@ def by_time(df, when): # Detections of one species; Series of a recording's star
 def card(i, c): # Number; from `cards`
     "One detection to judge, as HTML."
     e = lambda o: html.escape(str(o))
-    return (f'<div class="card" data-i="{i}"><b>{c["kind"]}</b> {c["score"]:.0%}<img alt="spectrogram" src="data:image/jpeg;base64,{c["image"]}"><audio controls preload="none" src="{c["audio"]}"></audio>'
+    return (f'<div class="card" data-i="{i}"><b>{c["kind"]}</b> score {c["score"]:.2f}<img alt="spectrogram" src="data:image/jpeg;base64,{c["image"]}"><audio controls preload="none" src="{c["audio"]}"></audio>'
             f'<p><bdi>{e(c["recording"])}</bdi>, {c["start"]:.1f} to {c["end"]:.1f} s</p><button>yes</button><button>no</button><button>unsure</button></div>')
 
 def page(
@@ -143,15 +144,11 @@ def page(
 # %% ../nbs/06a_report.ipynb #65cd4dd5
 def read_detections(file): # `detections.csv`
     "Detections as a table, checked."
-    try: df = pd.read_csv(on_path(file, "the detections.csv that rfcx_predict --format csv writes"), dtype={"recording": str, "species": str}, keep_default_na=False)
-    except ValueError as e: raise InputError(f"{file} is not a readable csv table ({str(e).strip()})") from None
-    lacks = [c for c in ("recording", "start", "end", "low", "high", "species", "score") if c not in df]
-    if lacks: raise InputError(f"{file} has no column {', '.join(lacks)}; it has {', '.join(df)}")
-    for c in ("start", "end", "low", "high", "score"):
-        x = pd.to_numeric(df[c], errors="coerce")
-        if x.isna().any(): raise InputError(f"{file}, row {int(x.isna().argmax()) + 2}: {c} is not a number: {df[c][x.isna()].iloc[0]!r}")
-        df[c] = x
-    return df.assign(recording=df.recording.map(uncell), species=df.species.map(uncell))
+    number, text = Number(), dict.fromkeys(("recording", "species"), str)
+    df = read_csv_table(file, text | dict.fromkeys(("start", "end", "low", "high", "score"), number), "the detections.csv that rfcx_predict --format csv writes")
+    raise_bad_rows(file, df.end <= df.start, "end is not after start", df.end)
+    raise_bad_rows(file, df.high <= df.low, "high is not above low", df.high)
+    return df
 
 @command
 def rfcx_report(
@@ -169,9 +166,9 @@ def rfcx_report(
     when = pd.Series({k: start_time(k) or start_time("", comment(found[k])) for k in progress(df.recording.unique(), desc="times") if k in found}, dtype="datetime64[ns]")
     picks = cards(df, found, each)
     f = path/"failures.csv"
-    bad = pd.read_csv(f, dtype=str) if f.exists() else []
+    bad = read_csv_table(f, dict(recording=str, error=str), "the failures.csv that rfcx_predict writes") if f.exists() else []
     about = (f"{len(df)} detections of {df.species.nunique()} species in {df.recording.nunique()} of {len(found)} recordings" + (f", of which {len(bad)} could not be read, see failures.csv" if len(bad) else "") +
-             ". Times as the recorders' clocks had them. Percentages are the probability that the run gives to a detection.")
+             ". Times as the recorders' clocks had them. A score is the run's confidence, from 0 to 1, calibrated on the boxes it had not learned from (if rfcx_validate was run); it is no probability for your recordings.")
     with whole(path/"report.html") as f: f.write_text(page(df, picks, when, f"Detections in {path.resolve().name}", about), encoding="utf-8")
     print(f"{path/'report.html'}: {len(picks)} detections to judge, {(path/'report.html').stat().st_size/1e6:.1f} MB; rfcx_import reads the verdicts.csv that it saves")
 
@@ -195,7 +192,7 @@ class Review:
     def show(self):
         if self.i >= len(self.picks): self.view.value = f"<p>All {len(self.picks)} are judged.</p>"; return
         c = self.picks[self.i]
-        self.view.value = (f"<p>{self.i + 1} of {len(self.picks)}: <b>{html.escape(c['species'])}</b>, {c['score']:.0%}, {html.escape(c['recording'])} at {c['start']:.1f} s</p>"
+        self.view.value = (f"<p>{self.i + 1} of {len(self.picks)}: <b>{html.escape(c['species'])}</b>, score {c['score']:.2f}, {html.escape(c['recording'])} at {c['start']:.1f} s</p>"
                            f"<img src='data:image/jpeg;base64,{c['image']}'><br><audio controls src='{c['audio']}'></audio>")
 
     @property
