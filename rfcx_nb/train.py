@@ -7,7 +7,7 @@ __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entro
            'preset', 'load_config', 'TeamDL', 'Team', 'team', 'first', 'make_items', 'read_pseudo', 'batch_changes',
            'band_rows', 'get_dls', 'accuracy', 'box_lwlrap', 'make_net', 'get_learner', 'Checkpoint', 'fit', 'quiet',
            'valid_scores', 'train_fold', 'show_history', 'prepare', 'bring', 'claim', 'model_card', 'rfcx_train',
-           'begin_run']
+           'begin_run', 'with_precision']
 
 # %% ../nbs/04_train.ipynb #08b14e66
 from .core import InputError, SoundConfig, as_path, command, from_dict, load_json, local, on_path, save_json, uncell, whole
@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Literal
 import numpy as np, pandas as pd, torch, torch.distributed as dist, torch.nn.functional as F, matplotlib.pyplot as plt
 import fastai.callback.fp16, fastai.callback.schedule # they give Learner its to_fp16 and fit_one_cycle
 from fastai.callback.mixup import MixUp
@@ -32,7 +33,7 @@ from .augment import BandMask, LogMel, MixSounds, SpecMask, SpecPitchShift, audi
 from .crops import CropDataset, add_folds, mel_rows, read_boxes, read_species, species_bands, species_names
 from .detections import unvalidated, write_thresholds
 from .encoder import ENCODERS, EmbeddingDataset, EmbeddingNet, embed
-from .model import create_model, place, save_weights
+from .model import create_model, save_weights, to_device, train_precision
 from .preprocess import find_recordings, preprocess
 
 # %% ../nbs/04_train.ipynb #b3dec38e
@@ -127,6 +128,7 @@ class RunConfig(SoundConfig):
     lr:float=3e-3            # Learning rate at its highest; it begins and ends at a tenth
     wd:float=1e-2            # Weight decay
     clip:float=1.            # Norm that a gradient is clipped to
+    precision:Literal["auto", "float32", "bfloat16", "float16"]="auto" # Numbers that the backbone learns in; auto: the fastest, measured when the run begins
     n_folds:int=5            # Parts for cross-validation
     seed:int=0               # Of folds, weights and chance
     pseudo:str=""            # Parquet table of soft labels, such as rfcx_pseudo_label writes
@@ -162,7 +164,7 @@ def load_config(folder): # `models/<model_name>`
     "The `RunConfig` of a run."
     f = Path(folder)/"config.json"
     if not f.exists(): raise InputError(f"{f} does not exist: no model of that name has been trained here")
-    return from_dict(RunConfig, dict(margin=0) | load_json(f), f) # the first runs had no margin
+    return from_dict(RunConfig, dict(margin=0, precision="float32") | load_json(f), f) # the first runs had neither
 
 # %% ../nbs/04_train.ipynb #c3f4038a
 class TeamDL(TfmdDL):
@@ -266,7 +268,7 @@ def make_net(cfg, **kw): # `RunConfig`; `pretrained` and `verbose` as for `creat
     "The network that `cfg` describes."
     if cfg.encoder: return EmbeddingNet(cfg.encoder.n_features, len(cfg.species), cfg.head_ps)
     return create_model(cfg.model, len(cfg.species), cfg.head_ps, **{**dict(pretrained=cfg.pretrained), **kw}, frozen=cfg.frozen,
-                        stride=cfg.stride, head=cfg.head, freq=cfg.freq, margin=cfg.margin)
+                        stride=cfg.stride, head=cfg.head, freq=cfg.freq, margin=cfg.margin, n_mels=cfg.n_mels)
 
 def get_learner(
     cfg,            # `RunConfig`
@@ -277,9 +279,11 @@ def get_learner(
         net = make_net(cfg)
         if not cfg.encoder and cfg.head == "band": net.head.bands.copy_(band_rows(cfg, dls.train_ds.boxes)/cfg.n_mels)
     cbs = [GradientClip(cfg.clip)] + [MixUp(.4)]*(cfg.mixup and cfg.loss == "ce") + [Team()]*(num_distrib() > 1)
-    learn = Learner(dls, place(net, dls.device, train=True), loss_func=cfg.loss_func, lr=cfg.lr, wd=cfg.wd, cbs=cbs,
+    scaled = torch.device(dls.device).type == "cuda" and cfg.precision in ("auto", "float16") # by fastai, with scaled gradients
+    precision = "float32" if cfg.precision in ("auto", "float16") else cfg.precision
+    learn = Learner(dls, to_device(net, dls.device, precision), loss_func=cfg.loss_func, lr=cfg.lr, wd=cfg.wd, cbs=cbs,
                     metrics=[AccumMetric(accuracy, flatten=False), AccumMetric(box_lwlrap, flatten=False)])
-    return learn.to_fp16() if torch.device(dls.device).type == "cuda" else learn
+    return learn.to_fp16() if scaled else learn
 
 # %% ../nbs/04_train.ipynb #2c0986ae
 class Checkpoint(Callback):
@@ -414,11 +418,11 @@ def model_card(folder): # `models/<model_name>`
     "Write `README.md` of a run from what lies in its folder: what it learned from, what it is worth, how to use it."
     folder, cfg, t = Path(folder), load_config(folder), pd.read_csv(Path(folder)/"thresholds.csv", dtype=str, keep_default_na=False)
     done, f = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors")), folder/"validation.csv"
-    t = t[["species_id", "species", "confirmed", "threshold", "precision", "recall", "note"]].assign(species=t.species.map(uncell))
+    t = t[["species_id", "species", "confirmed", "threshold", "box_precision", "box_recall", "note"]].assign(species=t.species.map(uncell))
     if f.exists(): t = t.join(pd.read_csv(f, dtype=str, keep_default_na=False)[["fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied")))
     table = "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in [t.columns, ["---"]*t.shape[1], *t.to_numpy()])
     worth = ("Out of fold, on its own training boxes: `auc` is the ROC-AUC of confirmed against denied boxes, `rank_auc` against other species' boxes (the floor of both is .5); "
-             "precision and recall are at the threshold, among held-out boxes.") if f.exists() else "Nobody has validated it: `rfcx_validate` writes what it is worth."
+             "`box_precision` and `box_recall` are at the threshold, measured on held-out boxes; among the sounds of a recording precision is lower.") if f.exists() else "Nobody has validated it: `rfcx_validate` writes what it is worth."
     licence = ("BirdNET 2.4's weights, which it needs, are CC BY-NC-SA 4.0: not for commercial use, share alike." if cfg.encoder else
                f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; the licence of those weights holds for these too.")
     text = f"""# {folder.resolve().name}
@@ -467,11 +471,22 @@ def rfcx_train(
 def begin_run(path, cfg, waves, folder, n_workers): # As for `prepare`; `models/<model_name>`
     "What `prepare` returns, when the folder of the run is there with its settings and first thresholds."
     cfg, boxes, store = prepare(path, cfg, waves, n_workers)
+    cfg = with_precision(cfg, folder)
     claim(folder, cfg)
     if not (folder/"thresholds.csv").exists():
         n = boxes.species_id[boxes.is_tp].value_counts().reindex(range(len(cfg.species)), fill_value=0)
         write_thresholds(unvalidated(species_names(path, len(cfg.species)), species_bands(boxes[boxes.is_tp], len(cfg.species)), n), folder)
     hands = f", {num_distrib()} processes" if num_distrib() > 1 else ""
     print(f"{boxes.recording_id.nunique()} recordings, {boxes.is_tp.sum()} boxes heard and {(~boxes.is_tp).sum()} denied, {len(cfg.species)} species; "
-          f"{cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()}{hands}")
+          f"{cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()} in {cfg.precision}{hands}")
     return cfg, boxes, store
+
+def with_precision(cfg, folder): # `RunConfig`; `models/<model_name>`
+    "`cfg` with its precision: that of the run in `folder`, or, if a run begins, the fastest; raises `InputError` if it cannot be had here."
+    if cfg.encoder and cfg.precision not in ("auto", "float32"): raise InputError(f"precision {cfg.precision}: a head on the features of {cfg.model} learns in float32 only")
+    if cfg.encoder: return replace(cfg, precision="float32")
+    if cfg.precision == "auto" and (folder/"config.json").exists(): cfg = replace(cfg, precision=load_config(folder).precision)
+    shape = cfg.bs//max(num_distrib(), 1), cfg.n_mels, cfg.tile_width + 2*cfg.margin
+    if cfg.precision == "auto": cfg = replace(cfg, precision=train_precision(partial(make_net, cfg, verbose=False), shape, default_device()))
+    if cfg.precision == "float16" and default_device().type != "cuda": raise InputError("precision float16 needs a GPU with CUDA: choose float32 or bfloat16, and another --model_name if the run has begun")
+    return cfg

@@ -84,7 +84,7 @@ def score_held_out(
     cfg, nets = load_run(folder, device=default_device())
     _, boxes, store = prepare(path, cfg, waves, n_workers)
     found, parts = find_recordings(as_path(path)/"train"), {}
-    how, kw, _ = scoring(cfg, nets, folder, path, widths, step)
+    nets, how, kw, _ = scoring(cfg, nets, folder, path, widths, step, parts=folder/"oof")
     renew(folder/"oof", how)
     for k, net in nets.items():
         held = boxes.recording_id[boxes.fold == k].unique()
@@ -108,7 +108,7 @@ def noise_scores(folder, tile_width, seed=0): # `models/<model_name>`; widths of
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         for k, x in noises(cfg.sample_rate, seed=seed).items(): sf.write(d/f"{k}.wav", x, cfg.sample_rate)
-        how, kw, _ = scoring(cfg, nets, folder, d, tile_width)
+        nets, how, kw, _ = scoring(cfg, nets, folder, d, tile_width, parts=Path(folder)/"oof")
         scores = read_parts(score_folder(cfg, nets, find_recordings(d), d/"scores", how, 0, d/"features", **kw)[0])
     by_fold = [narrow(df, cfg.loss).groupby("recording_id")[list(cfg.species)] for _, df in scores.groupby("fold")]
     return np.max([np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)).max() for g in by_fold], axis=0).astype(float)
@@ -135,7 +135,7 @@ def rfcx_validate(
     with whole(folder/"prior.csv") as f: pd.DataFrame(dict(species_id=range(len(names)), prevalence=p.mean().to_numpy())).to_csv(f, index=False)
     fig = show_curves(logits, boxes, names)
     fig.savefig(folder/"curves.png", dpi=110); plt.close(fig)
-    shown = report.assign(**{k: table[k] for k in ("threshold", "recall", "boxes", "note")})
+    shown = report.assign(**{k: table[k] for k in ("threshold", "box_recall", "boxes", "note")})
     model_card(folder)
     print(shown.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
     print("tp, fp: confirmed and denied boxes. auc: are the confirmed ones scored higher than the denied (1), or is it guessed (.5)? rank_auc: the same against boxes of other species. "
