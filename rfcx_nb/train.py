@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entropy', 'masked_bce', 'team_mean', 'RunConfig',
-           'preset', 'load_config', 'TeamDL', 'Team', 'team', 'first', 'is_finite', 'StopIfNotFinite', 'Checkpoint',
-           'fit', 'quiet', 'train_fold', 'show_history', 'prepare', 'run_species', 'bring', 'adopt', 'claim',
-           'model_card', 'rfcx_train', 'begin_run', 'soft_ids', 'with_precision']
+           'preset', 'load_config', 'TeamDL', 'Team', 'team', 'first', 'make_items', 'pseudo_table', 'read_pseudo',
+           'batch_changes', 'band_rows', 'get_dls', 'accuracy', 'box_lwlrap', 'make_net', 'get_learner', 'is_finite',
+           'StopIfNotFinite', 'Checkpoint', 'fit', 'quiet', 'train_fold', 'show_history']
 
 # %% ../nbs/04_train.ipynb #08b14e66
 from .core import (InputError, Number, SoundConfig, as_path, command, from_dict, load_json, local, on_path, plain_name, quiet_worker,
                           raise_bad_rows, save_json, settings, uncell, whole, within, working)
-import os, random, signal
+import os, random
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -202,6 +202,115 @@ def first(): # In a `team`
     yield
     if not rank_distrib(): distrib_barrier()
 
+# %% ../nbs/04_train.ipynb #dae8a7a3
+def make_items(
+    cfg,      # `RunConfig`
+    boxes,    # Box table with a column `fold`
+    fold,     # The fold held out
+    store,    # Folder of the wave store, or of an encoder's features
+    ids=None):# Recordings to learn from; those of the other folds if None
+    "Datasets to learn from and to validate on; cross-entropy has an item for each true positive, bce for every box."
+    ce, n = cfg.loss == "ce", len(cfg.species)
+    items, kw = boxes[boxes.is_tp] if ce else boxes, dict(unknown=0. if ce else np.nan, known=boxes)
+    soft = read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]) if cfg.pseudo else None
+    if ids is not None and soft is not None: soft = soft[soft.recording_id.isin(ids)]
+    if cfg.encoder: make = lambda b, **k: EmbeddingDataset(b, store, n, cfg.encoder.seconds, **kw, **k)
+    else:
+        aug = audio_augment(cfg.sample_rate, p=cfg.aug_p, semitones=0 if cfg.spec_pitch else cfg.semitones) if cfg.aug_p else None
+        make = lambda b, **k: CropDataset(b, store, n, frames=cfg.tile_width, margin=cfg.margin, sound=cfg, centre=cfg.centre,
+                                          augment=aug, paste=0. if ce else cfg.paste, **kw, **k)
+    learn, valid = items[items.fold != fold], items[items.fold == fold]
+    if ids is not None: learn = learn[learn.recording_id.isin(ids)]
+    for b, what in ((learn, "learn from"), (valid, "validate on")):
+        if len(b) < 2: raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
+    return make(learn, soft=soft), make(valid, train=False)
+
+def pseudo_table(cfg): # `RunConfig` with a table of soft labels
+    "Its table of soft labels: `recording_id`, `start`, `end`, `fold` and a column per species."
+    try: df = pd.read_parquet(on_path(cfg.pseudo, "a table of soft labels"))
+    except (OSError, ValueError) as e:
+        if isinstance(e, (InputError, PermissionError)): raise
+        raise InputError(f"{cfg.pseudo} is not a Parquet table: expected soft labels, as rfcx_pseudo_label writes them") from None
+    missing = [c for c in ("recording_id", "start", "fold", *cfg.species) if c not in df]
+    if missing: raise InputError(f"{cfg.pseudo} has no column {', '.join(missing)}: it must have soft labels of the species of the tables")
+    return df
+
+def read_pseudo(
+    cfg,      # `RunConfig`
+    fold,     # The fold held out
+    store,    # Folder of the wave store, or of an encoder's features
+    held):    # Ids of held-out recordings
+    "Soft labels of the windows that network `fold` may learn from, of recordings that are there."
+    df = pseudo_table(cfg)
+    if list(df.columns[-len(cfg.species):]) != list(cfg.species): raise InputError(f"{cfg.pseudo} has soft labels of other species than the tables")
+    df = df[(df.fold == fold) & ~df.recording_id.isin(held)]
+    there = {k: (stored(store, k) if cfg.encoder else Path(store)/f"{k}.npy").exists() for k in df.recording_id.unique()}
+    return df[df.recording_id.map(there).astype(bool)]
+
+def batch_changes(cfg, boxes): # `RunConfig`; box table
+    "What happens to whole batches, in this order, on their device."
+    bands = species_bands(boxes[boxes.is_tp], len(cfg.species))
+    mix = [MixSounds(bands=bands if cfg.apart else None)] if cfg.mixup and cfg.loss != "ce" else []
+    if cfg.encoder: return mix
+    return (mix + [LogMel(cfg, cfg.tile_width)] + [SpecPitchShift(cfg.semitones, cfg.aug_p, cfg)]*(cfg.spec_pitch and cfg.aug_p > 0)
+            + [SpecMask(2, cfg.tile_width//8, 0)]*cfg.mask + [BandMask(band_rows(cfg, boxes), cfg.band_p)]*(cfg.band_p > 0))
+
+def band_rows(cfg, boxes): # `RunConfig`; box table
+    "(n_species, 2) first and one past the last mel row of the band of each species, a tenth of its edges wider; all rows for one without a box."
+    bands = species_bands(boxes[boxes.is_tp], len(cfg.species))*[.9, 1.1]
+    return torch.tensor([mel_rows(*b, cfg) if np.isfinite(b).all() else (0, cfg.n_mels) for b in bands])
+
+def get_dls(
+    cfg,            # `RunConfig`
+    boxes,          # Box table with a column `fold`
+    fold:int,       # The one held out
+    store,          # Folder of the wave store, or of an encoder's features
+    n_workers=None, # Processes that cut and augment; one per core, at most 8, if None
+    device=None,    # Where spectrograms are made; fastai's choice if None
+    ids=None):      # Recordings to learn from; those of the other folds if None
+    "`DataLoaders` of (log-mel, target) or (features, target)."
+    train, valid = make_items(cfg, boxes, fold, store, ids)
+    n, hands = min(os.cpu_count(), 8) if n_workers is None else n_workers, max(num_distrib(), 1)
+    kw = {} if cfg.loss == "ce" else dict(n=(len(train.epoch()), None), shuffle_fn=train.epoch) # the loader deals no cards of its own
+    bs = min(cfg.bs, kw.get("n", [len(train)])[0])//hands
+    if bs < 2: raise InputError(f"a batch of {min(cfg.bs, len(train))} crops is too small for {hands} process{'es'[:2*(hands > 1)]}: each needs two at least")
+    dls = DataLoaders.from_dsets(train, valid, bs=bs, device=device or default_device(), dl_type=TeamDL, wif=quiet_worker,
+                                 num_workers=n if cfg.aug_p else 0, # reading alone is too cheap for a process
+                                 after_batch=batch_changes(cfg, train.boxes), **kw)
+    dls.valid.bs = bs*hands # nobody shares what is held out
+    return dls
+
+# %% ../nbs/04_train.ipynb #ffe476af
+def accuracy(x, y): # (n, n_species) logits, targets
+    "Share of the crops with a species heard whose first-ranked species is heard."
+    any_ = (y == 1).any(1)
+    return ((y == 1).gather(1, x.argmax(1, keepdim=True))[any_]).float().mean() if any_.any() else torch.tensor(0.)
+
+def box_lwlrap(x, y): # (n, n_species) logits, targets
+    "LWLRAP of crops; unknown counts as absent."
+    return lwlrap(x.float().cpu().nan_to_num(), (y == 1).cpu())
+
+def make_net(cfg, **kw): # `RunConfig`; `pretrained` and `verbose` as for `create_model`
+    "The network that `cfg` describes."
+    if cfg.encoder: return EmbeddingNet(cfg.encoder.n_features, len(cfg.species), cfg.head_ps)
+    return create_model(cfg.model, len(cfg.species), cfg.head_ps, **{**dict(pretrained=cfg.pretrained), **kw}, frozen=cfg.frozen,
+                        stride=cfg.stride, head=cfg.head, freq=cfg.freq, margin=cfg.margin, n_mels=cfg.n_mels)
+
+def get_learner(
+    cfg,            # `RunConfig`
+    dls,            # `DataLoaders` of (log-mel, target)
+    net=None):      # A network; made as `cfg` says if None
+    "A fastai `Learner` with the recipe's loss, mixup, clipping and precision."
+    if net is None:
+        net = make_net(cfg)
+        if not cfg.encoder and cfg.head == "band": net.head.bands.copy_(band_rows(cfg, dls.train_ds.boxes)/cfg.n_mels)
+    cbs = [GradientClip(cfg.clip)] + [MixUp(.4)]*(cfg.mixup and cfg.loss == "ce") + [Team()]*(num_distrib() > 1)
+    scaled = torch.device(dls.device).type == "cuda" and cfg.precision in ("auto", "float16") # by fastai, with scaled gradients
+    precision = "float32" if cfg.precision in ("auto", "float16") else cfg.precision
+    learn = Learner(dls, to_device(net, dls.device, precision), loss_func=cfg.loss_func, lr=cfg.lr, wd=cfg.wd, cbs=cbs,
+                    metrics=[AccumMetric(accuracy, flatten=False), AccumMetric(box_lwlrap, flatten=False)])
+    return learn.to_fp16() if scaled else learn
+
 # %% ../nbs/04_train.ipynb #2c0986ae
 def is_finite(sd): # Dict of name to tensor
     "Are all numbers of `sd` finite?"
@@ -387,10 +496,11 @@ def bring(path, split, cfg, waves, n_workers=None, ids=None): # As for `prepare`
 def adopt(
     folder, # `models/<model_name>`
     cfg):   # `RunConfig` that was asked for
-    "`cfg` with the species and epochs of the run in `folder`, if there is one; raises `InputError` if other settings differ."
+    "`cfg` with the species, epochs and precision of the run in `folder`, if there is one; raises `InputError` if other settings differ."
     if not (folder/"config.json").exists(): return cfg
     old = load_config(folder)
-    cfg = replace(cfg, species=cfg.species or old.species, epochs=cfg.epochs or old.epochs)
+    precision = old.precision if cfg.precision == "auto" else cfg.precision
+    cfg = replace(cfg, species=cfg.species or old.species, epochs=cfg.epochs or old.epochs, precision=precision)
     a, b = asdict(old), asdict(cfg)
     if old.pseudo and cfg.pseudo and Path(old.pseudo).resolve() == Path(cfg.pseudo).resolve(): a["pseudo"] = b["pseudo"]
     diff = [f"{k}={a[k]}, now {b[k]}" for k in b if a[k] != b[k]]
@@ -473,7 +583,7 @@ def begin_run(
     "What `prepare` returns, with folds; `folder` has the settings of the run, its folds and its first thresholds."
     cfg, boxes, store = prepare(path, adopt(folder, cfg), waves, n_workers)
     with working(folder, "rfcx_train", wait=True):
-        cfg = with_precision(cfg, folder)
+        cfg = with_precision(cfg)
         claim(folder, cfg)
         boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, store), n_workers)
         if not (folder/"thresholds.csv").exists():
@@ -490,11 +600,10 @@ def soft_ids(cfg, store): # `RunConfig`; folder of the wave store, or of feature
     return [k for k in (pseudo_table(cfg).recording_id.unique() if cfg.pseudo else [])
             if (stored(store, k) if cfg.encoder else Path(store)/f"{k}.npy").exists()]
 
-def with_precision(cfg, folder): # `RunConfig`; `models/<model_name>`
-    "`cfg` with its precision: that of the run in `folder`, or, if a run begins, the fastest; raises `InputError` if it cannot be had here."
+def with_precision(cfg): # `RunConfig`
+    "`cfg` with its precision: the fastest if it is "auto"; raises `InputError` if it cannot be had here."
     if cfg.encoder and cfg.precision not in ("auto", "float32"): raise InputError(f"precision {cfg.precision}: a head on the features of {cfg.model} learns in float32 only")
     if cfg.encoder: return replace(cfg, precision="float32")
-    if cfg.precision == "auto" and (folder/"config.json").exists(): cfg = replace(cfg, precision=load_config(folder).precision)
     shape = cfg.bs//max(num_distrib(), 1), cfg.n_mels, cfg.tile_width + 2*cfg.margin
     if cfg.precision == "auto": cfg = replace(cfg, precision=train_precision(partial(make_net, cfg, verbose=False), shape, default_device()))
     if cfg.precision == "float16" and default_device().type != "cuda": raise InputError("precision float16 needs a GPU with CUDA: choose float32 or bfloat16, and another --model_name if the run has begun")
