@@ -6,7 +6,8 @@
 __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entropy', 'masked_bce', 'team_mean', 'RunConfig',
            'preset', 'load_config', 'TeamDL', 'Team', 'team', 'first', 'make_items', 'pseudo_table', 'read_pseudo',
            'batch_changes', 'band_rows', 'get_dls', 'accuracy', 'box_lwlrap', 'make_net', 'get_learner', 'is_finite',
-           'StopIfNotFinite', 'Checkpoint', 'fit', 'quiet', 'train_fold', 'show_history']
+           'StopIfNotFinite', 'Checkpoint', 'fit', 'quiet', 'train_fold', 'show_history', 'prepare', 'run_species',
+           'bring', 'adopt', 'claim', 'model_card', 'rfcx_train', 'begin_run', 'soft_ids', 'with_precision']
 
 # %% ../nbs/04_train.ipynb #08b14e66
 from .core import (InputError, Number, SoundConfig, as_path, command, from_dict, load_json, local, on_path, plain_name, quiet_worker,
@@ -601,7 +602,7 @@ def soft_ids(cfg, store): # `RunConfig`; folder of the wave store, or of feature
             if (stored(store, k) if cfg.encoder else Path(store)/f"{k}.npy").exists()]
 
 def with_precision(cfg): # `RunConfig`
-    "`cfg` with its precision: the fastest if it is "auto"; raises `InputError` if it cannot be had here."
+    "`cfg` with its precision: the fastest if it is `auto`; raises `InputError` if it cannot be had here."
     if cfg.encoder and cfg.precision not in ("auto", "float32"): raise InputError(f"precision {cfg.precision}: a head on the features of {cfg.model} learns in float32 only")
     if cfg.encoder: return replace(cfg, precision="float32")
     shape = cfg.bs//max(num_distrib(), 1), cfg.n_mels, cfg.tile_width + 2*cfg.margin
