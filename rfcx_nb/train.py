@@ -132,7 +132,7 @@ class RunConfig(SoundConfig):
     wd:within(float, 0, 10)=1e-2             # Weight decay
     clip:within(float, 1e-6, 1000)=1.        # Norm that a gradient is clipped to
     precision:Literal["auto", "float32", "bfloat16", "float16"]="auto" # Numbers that the backbone learns in; auto: measured when the run begins
-    n_folds:within(int, 2, 100)=5            # Parts for cross-validation
+    n_folds:within(int, 1, 100)=5            # Parts for cross-validation
     seed:within(int, 0, 4_000_000)=0         # Of folds, weights and chance
     pseudo:str=""                            # Parquet table of soft labels, such as rfcx_pseudo_label writes
     species:tuple[str, ...]=()               # Columns of the result, read from the tables
