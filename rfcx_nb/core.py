@@ -217,7 +217,9 @@ def read_csv_table(
     "The table, checked; raises `InputError` with file, row and column."
     text = _read_text(file, what)
     try: df = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).fillna("")
-    except ValueError as e: raise InputError(f"{file} is not a csv table ({' '.join(str(e).split())}): expected {what}") from None
+    except ValueError as e:
+        if "Calling read" in str(e): raise KeyboardInterrupt from None # Ctrl-C came while pandas read, which hides it
+        raise InputError(f"{file} is not a csv table ({' '.join(str(e).split())}): expected {what}") from None
     missing = [c for c in columns if c not in df]
     if missing:
         head = text.splitlines()[0]
