@@ -234,14 +234,10 @@ def _is_done(k, src, folder, man, sample_rate, dtype):
 @contextmanager
 def dask_client(scheduler, n_workers=None): # "tcp://host:8786", or "local"; how many workers a local one gets, a core each if None
     "A client of the scheduler that answers there, or of one made for this block."
-    try:
-        import dask
-        from distributed import Client, LocalCluster
+    try: from distributed import Client, LocalCluster
     except ImportError: raise InputError("--scheduler needs Dask: pip install 'rfcx_nb[cluster]'") from None
     if scheduler == "local":
-        deaf = ["import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"] # Ctrl-C is for the process that started them
-        with (dask.config.set({"distributed.worker.preload": deaf, "distributed.nanny.preload": deaf}),
-              LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL) as o, Client(o) as c): yield c
+        with LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL) as o, Client(o) as c: yield c
         return
     try: c = Client(scheduler, timeout=20)
     except (OSError, ValueError) as e: raise InputError(f"no Dask scheduler answers at {scheduler} ({e}): expected an address such as tcp://host:8786, or local") from None
