@@ -63,7 +63,7 @@ def plain_name(name, flag): # Name of a folder to make or find; the flag that ga
     if name in ("", ".", "..") or Path(name).name != name or "\\" in name: raise InputError(f"{flag} {name!r} must be the plain name of a folder, without .. or slashes")
     return name
 
-# %% ../nbs/core.ipynb #ea6d20d3
+# %% ../nbs/core.ipynb #24f50ab2
 def within(kind, low, high): # int or float; least and greatest value that is allowed
     "The type of a setting between `low` and `high`."
     return Annotated[kind, Field(ge=low, le=high)]
@@ -180,7 +180,7 @@ def printable(path): # A path, whose name may be text in no encoding, or hold co
 
 def uncell(s): return s[1:] if s[:1] == "'" and s[1:2] in tuple("=+-@\t\r'") else s # The text that `cell` was given
 
-# %% ../nbs/core.ipynb #d1724f7f
+# %% ../nbs/core.ipynb #edda0d77
 @dataclass(frozen=True)
 class Number:
     "Kind of a column: a number from `low` to `high`."
@@ -217,7 +217,9 @@ def read_csv_table(
     "The table, checked; raises `InputError` with file, row and column."
     text = _read_text(file, what)
     try: df = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).fillna("")
-    except ValueError as e: raise InputError(f"{file} is not a csv table ({' '.join(str(e).split())}): expected {what}") from None
+    except ValueError as e:
+        if "Calling read" in str(e): raise KeyboardInterrupt from None # Ctrl-C came while pandas read, which hides it
+        raise InputError(f"{file} is not a csv table ({' '.join(str(e).split())}): expected {what}") from None
     missing = [c for c in columns if c not in df]
     if missing:
         head = text.splitlines()[0]
@@ -238,7 +240,7 @@ def read_csv_table(
     if sorted(df[key]) != list(range(n_rows)): raise InputError(f"{file} must have one row for each {key} from 0 to {n_rows-1}: it has {len(df)} rows, {key} {', '.join(map(str, sorted(df[key])[:5]))} ...")
     return df.sort_values(key).reset_index(drop=True)
 
-# %% ../nbs/core.ipynb #1e7fdba3
+# %% ../nbs/core.ipynb #db673693
 def _owner(folder): # Who works in `folder`, as a sentence, and whether that process is still alive
     try: o = load_json(folder/".working.json")
     except InputError: return "another process", True
@@ -328,7 +330,7 @@ def parse(f, argv): # Words as a shell would hand them over
     star = [k for k, p in inspect.signature(f).parameters.items() if p.kind == p.VAR_POSITIONAL]
     return (kw.pop(star[0]) if star else ()), kw
 
-# %% ../nbs/core.ipynb #186e6da8
+# %% ../nbs/core.ipynb #14a6cd3a
 def os_error(e): # An `OSError`
     "One sentence for what the operating system refused: the path, what happened, and what to do."
     path, kept = e.filename2 or e.filename or "a file", "What is finished is kept: give the same command again."
@@ -368,11 +370,12 @@ def quiet_worker(_=None): # What a DataLoader's `worker_init_fn` gets
 
 def run_command(f, argv): # A function and the words of its command line
     "Call `f` with `argv`; return the exit status."
-    args, kw = parse(f, argv)
     def say(text, status): print(f"{f.__name__}: {text}", file=sys.stderr); return status
-    if (kw.get("n_workers") or 0) < 0: return say(f"n_workers is {kw['n_workers']}: it must be at least 0", 2)
     try:
-        with stoppable(): res = f(*args, **kw)
+        with stoppable():
+            args, kw = parse(f, argv)
+            if (kw.get("n_workers") or 0) < 0: raise InputError(f"n_workers is {kw['n_workers']}: it must be at least 0")
+            res = f(*args, **kw)
     except InputError as e: return say(e, 2)
     except BrokenPipeError: sys.stdout = None; return 141 # what it printed went to a program, such as head, that has ended
     except OSError as e: return say(os_error(e), 2)

@@ -4,15 +4,13 @@
 
 # %% auto #0
 __all__ = ['BOX', 'read_box_table', 'read_boxes', 'read_species', 'species_names', 'show_boxes', 'n_frames', 'window_samples',
-           'mel_rows', 'crop_start', 'read_crop', 'targets', 'add_folds', 'balanced', 'species_bands', 'BoxDataset',
-           'band_pass', 'lift_call', 'add_call', 'CropDataset']
+           'mel_rows', 'crop_start', 'read_crop', 'targets', 'balanced', 'species_bands', 'BoxDataset', 'band_pass',
+           'lift_call', 'add_call', 'CropDataset']
 
 # %% ../nbs/01_crops.ipynb #f72b1202
-import warnings
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
-from sklearn.model_selection import StratifiedGroupKFold
 from .core import InputError, Number, SoundConfig, as_path, clean, on_path, raise_bad_rows, read_csv_table
 from .preprocess import read_wave
 
@@ -124,22 +122,6 @@ def targets(
     y[species_id[inside & ~is_tp]] = 0
     y[species_id[inside & is_tp]] = 1
     return y
-
-# %% ../nbs/01_crops.ipynb #054623e6
-def add_folds(
-    boxes,     # Box table
-    n_folds=5, # How many parts
-    seed=0):   # Another seed, other folds
-    "`boxes` with a column `fold`: 0 to `n_folds`-1, the same for all boxes of a recording."
-    n = boxes.recording_id.nunique()
-    if not 2 <= n_folds <= n: raise InputError(f"{n_folds} folds of {n} recordings are not possible: ask for 2 to {n}")
-    cls = boxes.species_id*2 + boxes.is_tp
-    cls = cls.where(cls.map(cls.value_counts()) >= n_folds, -1) # what is too rare for a share in each fold counts as one kind
-    fold, split = np.zeros(len(boxes), int), StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings(): # that kind may be too rare itself
-        warnings.simplefilter("ignore")
-        for k, (_, i) in enumerate(split.split(boxes, cls, boxes.recording_id)): fold[i] = k
-    return boxes.assign(fold=fold)
 
 # %% ../nbs/01_crops.ipynb #49b78d4b
 def balanced(

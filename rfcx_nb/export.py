@@ -13,7 +13,7 @@ import numpy as np, torch, torch.nn.functional as F
 from torch import nn
 from . import __version__
 from .augment import LogMel, filterbank, normalise
-from .core import InputError, command, whole
+from .core import InputError, command, local, plain_name, sweep, whole
 from .detections import read_thresholds
 from .model import BandHead, pool_rows
 from .tiled_inference import has_gate, load_run, need_onnx, one_pass_fits, score_pass, to_onnx
@@ -151,12 +151,13 @@ def rfcx_export(
     "Write a run as one ONNX file: waveforms in, and logits and scores of each window out. Needs onnx and onnxruntime."
     need_onnx("rfcx_export")
     if not 0 < tile_step <= 1: raise InputError(f"tile_step is {tile_step}: it must be in (0, 1]")
-    run, step = Path(models)/model_name, max(int(tile_width*tile_step), 1)
+    run, step = local(models, "--models")/plain_name(model_name, "--model_name"), max(int(tile_width*tile_step), 1)
     out, cfg = Path(out or run/f"{model_name}.onnx"), load_config(run)
     if cfg.encoder: raise InputError(f"{run} learned on the features of {cfg.model}, whose network is not in the run: train a network of timm's, such as tf_efficientnet_lite0")
     table, nets = read_thresholds(run, len(cfg.species)), load_run(run, fold)[1]
     net = nets[min(nets)]
     check_export(cfg, net, tile_width)
+    sweep(out.parent) # what a killed export left
     with whole(out) as f:
         write_onnx(Export(cfg, nets, tile_width, step, table).eval(), metadata(cfg, table, net.stride, tile_width, step, len(nets)), f)
         off = difference(f, cfg, nets, tile_width, step)

@@ -13,10 +13,11 @@ import numpy as np, pandas as pd
 from fastai.torch_core import default_device
 from scipy.optimize import brentq
 from scipy.special import expit, logit
-from .core import InputError, as_path, command, whole
+from .core import InputError, as_path, command, local, plain_name, whole, working
 from .crops import targets
+from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
-from .tiled_inference import load_run, read_parts, renew, score_folder, scoring
+from .tiled_inference import load_run, read_parts, remove_parts, renew, score_folder, scoring
 from .train import bring, load_config, prepare, rfcx_train
 from .validate import rfcx_validate
 
@@ -55,18 +56,20 @@ def brake(
 # %% ../nbs/07_pseudo_labels.ipynb #a1047ffa
 def all_scores(path, model_name, models, waves, n_workers=None): # As for `rfcx_pseudo_label`
     "Box table, scores table of the recordings that each fold may learn from, by that fold's network, and the `RunConfig`."
-    folder = Path(models)/model_name
+    folder = local(models, "--models")/plain_name(model_name, "--model_name")
     cfg, nets = load_run(folder, device=default_device())
     _, boxes, _ = prepare(path, cfg, waves, n_workers)
     files, width = find_recordings(as_path(path)/"train"), (cfg.tile_width,)
     store, errors = bring(path, "train", cfg, waves, n_workers, list(files)) # they will be learned from
+    boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, [k for k in files if k not in errors], n_workers)
+    folds = read_folds(folder, cfg.n_folds).set_index("recording_id").fold
     parts = []
     for k, net in nets.items():
         by, how, kw, _ = scoring(cfg, {k: net}, folder, path, width, parts=folder/f"fold{k}"/"guesses")
         renew(folder/f"fold{k}"/"guesses", how)
-        mine = {o: f for o, f in files.items() if o not in errors and o not in set(boxes.recording_id[boxes.fold == k])}
+        mine = {o: f for o, f in files.items() if o not in errors and folds.get(o, k) != k}
         parts.append(read_parts(score_folder(cfg, by, mine, folder/f"fold{k}"/"guesses", how, n_workers, store, **kw)[0]))
-        shutil.rmtree(folder/f"fold{k}"/"guesses")
+        remove_parts(folder/f"fold{k}"/"guesses", mine)
     return boxes, pd.concat(parts, ignore_index=True), cfg
 
 def guess(path, model_name, file, models, waves, power, before=None, n_workers=None): # As for `rfcx_pseudo_label`; where the labels go; means of the round before
@@ -94,7 +97,10 @@ def rfcx_pseudo_label(
     for r in range(1, rounds + 1):
         new = f"{model_name}_r{r}"
         file = Path(models)/new/"pseudo.parquet"
-        if not file.exists(): guess(path, name, file, models, waves, power**r, means, n_workers)
+        if not file.exists():
+            with working(file.parent, "rfcx_pseudo_label"): guess(path, name, file, models, waves, power**r, means, n_workers)
+        if not file.with_name("folds.csv").exists(): # the same recordings stay held out in every round
+            with whole(file.with_name("folds.csv")) as f: shutil.copyfile(Path(models)/name/"folds.csv", f)
         cfg, df = load_config(Path(models)/name), pd.read_parquet(file)
         means = df[list(cfg.species)].mean().to_numpy()
         print(f"round {r}: {len(df)} windows, {means.sum():.2f} species a window")

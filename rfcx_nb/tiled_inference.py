@@ -240,8 +240,8 @@ def score_recordings(
     if one_pass is None: one_pass = one_pass_fits(next(iter(nets.values())), widths)
     n = decoders() if n_workers is None else n_workers
     parts = {}
-    for k, start, x, error, last in DataLoader(Pieces(files, cfg.sample_rate), batch_size=None, num_workers=n, collate_fn=as_tensor,
-                                               pin_memory=torch.cuda.is_available()):
+    for k, start, x, error, last in DataLoader(Pieces(files, cfg.sample_rate), batch_size=None, num_workers=min(n, len(files)), collate_fn=as_tensor,
+                                               worker_init_fn=quiet_worker, pin_memory=torch.cuda.is_available()):
         if not error:
             parts.setdefault(k, []).append(score_wave(cfg, nets, x, widths, step, one_pass, start/cfg.sample_rate))
             if last and all(o is None for o in parts[k]): error = f"{files[k]}: too short, {len(x)} samples"
@@ -522,7 +522,7 @@ def remove_parts(folder, ids=()): # Folder of the parts; recordings whose part i
         try: mine = b"PANDAS_ATTRS" in (read_schema(f).metadata or {})
         except (OSError, ValueError): mine = f in {part(folder, k) for k in ids}
         if mine: f.unlink(missing_ok=True)
-    for name in ("_how.json", "_keep", ".lock", ".working.json"): (folder/name).unlink(missing_ok=True)
+    for name in ("_how.json", "_keep"): (folder/name).unlink(missing_ok=True)
     try: folder.rmdir()
     except OSError: pass # it holds files of somebody else
 
@@ -629,28 +629,30 @@ def rfcx_predict(
     for k, v, most in (("threshold", threshold, 1), ("gap", gap, np.inf), ("min_length", min_length, np.inf)):
         if v is not None and not 0 <= v <= most: raise InputError(f"{k} is {v}: it must be at least 0" + (" and at most 1" if most == 1 else ""))
     if backend != "auto": check_backend(backend, default_device())
-    wanted_formats, run, out = formats(format), local(models, "models")/model_name, local(out or local(preds, "preds")/model_name, "out")
+    wanted_formats, run, out = formats(format), local(models, "models")/plain_name(model_name, "--model_name"), local(out or local(preds, "preds")/model_name, "out")
     cfg, nets = load_run(run, fold, default_device())
     data, found, ids = to_score(path, split, cfg)
     move, table = find_shift(prevalence, shift, cfg, run), choose_thresholds(run, cfg, threshold) if wanted_formats else None
-    nets, how, kw, cut = scoring(cfg, nets, run, data, tile_width, tile_step, tiles, backend, out/"scores")
-    print(f"{len(ids)} recordings of {data}, {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), {cut}, on {default_device()}")
-    t = perf_counter()
-    parts, errors, seconds = score_folder(cfg, nets, {k: found[k] for k in ids if k in found}, out/"scores", how, n_workers, local(waves, "waves")/f"{data.name}-{cfg.model}", scheduler, **kw)
-    t = perf_counter() - t
-    errors |= {k: f"no recording {k} in {data}" for k in ids if k not in found}
-    write_boxes_csv(pd.DataFrame([(k, e) for k, e in errors.items()], columns=["recording", "error"]), out/"failures.csv")
-    if not parts: raise InputError(f"none of the {len(ids)} recordings can be read, see {out/'failures.csv'}; the first: {next(iter(errors.values()))}")
-    p, df = summarise(parts, cfg.loss, table, gap, min_length)
-    with whole(out/"submission.csv") as f: submission(move(p), [*ids]).assign(recording_id=[cell(k) for k in ids]).to_csv(f, index=False)
-    if wanted_formats:
-        write_detections(df, out, wanted_formats)
-        save_json(dict(run=str(run), gap=gap, min_length=min_length, threshold=table.set_index("species").threshold.where(table.threshold.notna().to_numpy(), None).to_dict()), out/"detections.json")
-        print(f"{len(df)} detections: {out}")
-    elif not save_preds: shutil.rmtree(out/"scores")
-    for e in list(errors.values())[:10]: print(f"  left out: {e}")
-    if errors: print(f"{len(errors)} of {len(ids)} recordings failed: {out/'failures.csv'}; their rows in submission.csv are the mean of the others")
-    print(f"{out/'submission.csv'}: {len(ids)} rows; {seconds/60:.1f} minutes of sound in {t:.1f} s, {seconds/t:.0f} s of sound a second")
+    with working(out, "rfcx_predict"):
+        nets, how, kw, cut = scoring(cfg, nets, run, data, tile_width, tile_step, tiles, backend, out/"scores")
+        print(f"{len(ids)} recordings of {data}, {len(nets)} fold{'s'[:len(nets) > 1]} of {model_name} ({cfg.model}), {cut}, on {default_device()}")
+        t, keep = perf_counter(), bool(wanted_formats or save_preds)
+        features, files = local(waves, "waves")/f"{data.name}-{cfg.model}", {k: found[k] for k in ids if k in found}
+        parts, errors, seconds = score_folder(cfg, nets, files, out/"scores", how, n_workers, features, scheduler, keep, **kw)
+        t = perf_counter() - t
+        errors |= {k: f"no recording {k} in {data}" for k in ids if k not in found}
+        write_boxes_csv(pd.DataFrame([(k, e) for k, e in errors.items()], columns=["recording", "error"]), out/"failures.csv")
+        if not parts: raise InputError(f"none of the {len(ids)} recordings can be read, see {out/'failures.csv'}; the first: {next(iter(errors.values()))}")
+        p, df = summarise(parts, cfg.loss, table, gap, min_length)
+        with whole(out/"submission.csv") as f: submission(move(p), [*ids]).assign(recording_id=[cell(k) for k in ids]).to_csv(f, index=False)
+        if wanted_formats:
+            write_detections(df, out, wanted_formats)
+            save_json(dict(run=str(run), gap=gap, min_length=min_length, threshold=table.set_index("species").threshold.where(table.threshold.notna().to_numpy(), None).to_dict()), out/"detections.json")
+            print(f"{len(df)} detections: {out}")
+        elif not (out/"scores"/"_keep").exists(): remove_parts(out/"scores", ids)
+        for e in list(errors.values())[:10]: print(f"  left out: {e}")
+        if errors: print(f"{len(errors)} of {len(ids)} recordings failed: {out/'failures.csv'}; their rows in submission.csv are the mean of the others")
+        print(f"{out/'submission.csv'}: {len(ids)} rows; {seconds/60:.1f} minutes of sound in {t:.1f} s, {seconds/t:.0f} s of sound a second")
     return not errors
 
 def to_score(path, split, cfg): # Flags of `rfcx_predict`; `RunConfig`

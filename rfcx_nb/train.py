@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entropy', 'masked_bce', 'team_mean', 'RunConfig',
-           'preset', 'load_config', 'TeamDL', 'Team', 'team', 'first', 'make_items', 'read_pseudo', 'batch_changes',
-           'band_rows', 'get_dls', 'accuracy', 'box_lwlrap', 'make_net', 'get_learner', 'Checkpoint', 'fit', 'quiet',
-           'valid_scores', 'train_fold', 'show_history', 'prepare', 'bring', 'claim', 'model_card', 'rfcx_train',
-           'begin_run', 'with_precision']
+           'preset', 'load_config', 'TeamDL', 'Team', 'team', 'first', 'make_items', 'pseudo_table', 'read_pseudo',
+           'batch_changes', 'band_rows', 'get_dls', 'accuracy', 'box_lwlrap', 'make_net', 'get_learner', 'is_finite',
+           'StopIfNotFinite', 'Checkpoint', 'fit', 'quiet', 'train_fold', 'show_history', 'prepare', 'run_species',
+           'bring', 'adopt', 'claim', 'model_card', 'rfcx_train', 'begin_run', 'soft_ids', 'with_precision']
 
 # %% ../nbs/04_train.ipynb #08b14e66
-from .core import InputError, SoundConfig, as_path, command, from_dict, load_json, local, on_path, save_json, uncell, whole
+from .core import (InputError, Number, SoundConfig, as_path, command, from_dict, load_json, local, on_path, plain_name, quiet_worker,
+                          raise_bad_rows, save_json, settings, uncell, whole, within, working)
 import os, random
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -27,12 +28,14 @@ from fastai.learner import Callback, Learner
 from fastai.metrics import AccumMetric
 from fastai.torch_core import default_device, distrib_barrier, get_model, num_distrib, rank_distrib, set_seed
 from torch.nn.parallel import DistributedDataParallel
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from timm.layers import convert_sync_batchnorm
 from .augment import BandMask, LogMel, MixSounds, SpecMask, SpecPitchShift, audio_augment
-from .crops import CropDataset, add_folds, mel_rows, read_boxes, read_species, species_bands, species_names
+from .crops import CropDataset, mel_rows, read_boxes, read_species, species_bands, species_names
 from .detections import unvalidated, write_thresholds
-from .encoder import ENCODERS, EmbeddingDataset, EmbeddingNet, embed
+from .encoder import ENCODERS, EmbeddingDataset, EmbeddingNet, embed, stored
+from .folds import begin_fold, fold_boxes, read_folds
 from .model import create_model, save_weights, to_device, train_precision
 from .preprocess import find_recordings, preprocess
 
@@ -98,51 +101,45 @@ def team_mean(x): # A tensor without gradient
     return x/dist.get_world_size()
 
 # %% ../nbs/04_train.ipynb #d2d2cfcf
-@dataclass(frozen=True)
+@settings
 class RunConfig(SoundConfig):
     "All that decides what a training run becomes."
-    model:str="tf_efficientnet_lite0" # Backbone: any of timm's convolutional networks, or birdnet, frozen (its licence: CC BY-NC-SA)
-    pretrained:str="auto"    # Weights to start from: auto, true, false, a file, or an installed package
-    frozen:bool=True         # Keep the first layers of a pretrained backbone as they are?
-    stride:int=16            # Frames to a column of features: 32, the whole backbone, or 8 or 16 without its last layers
-    head:str="band"          # band: a score a column of features, from the rows of a species' band; pool: the recipe's
-    head_ps:float=.5         # Dropout before the last layer; half of it before the one below
-    freq:bool=True           # Show the network the height on the scale of pitch, as a second channel?
-    whiten:bool=True         # Subtract the mean of each band over the length of a window, so that steady noise is gone?
-    tile_width:int=128       # Width of a training crop, in frames
-    margin:int=32            # Frames before and after it that the network sees and does not judge, a multiple of the stride
-    centre:bool=False        # The box always in the middle of the crop, as the original has it?
-    loss:str="bce"           # bce: masked binary cross-entropy on both tables; focal: its focal form; ce: cross-entropy on the species of the box
-    unknown:float=.1         # Weight, in bce and focal, of species that nobody said anything about
-    smooth:float=0.          # Their target
-    paste:float=.7           # Probability that a call is lifted out of its box and heard in another item's place; not for ce
-    mixup:bool=True          # Mix pairs? Sounds, with the union of their labels; for ce spectrograms, with the mean
-    apart:bool=True          # Mix sounds of species in different bands, if there are any?
-    mask:bool=True           # Blank stretches of time in the spectrograms?
-    band_p:float=0.          # Probability that all but the bands of the species heard is blanked
-    aug_p:float=0.           # Probability of each change of the waveform
-    semitones:float=8.       # Pitch shift, at most, up or down
-    spec_pitch:bool=False    # Shift it on the spectrograms of the batch, at a hundredth of the cost, and not on the waveform?
-    bs:int=16                # Batch size
-    epochs:int=0             # Times that every true positive is seen; 0: what makes 400 batches, at least 10
-    lr:float=3e-3            # Learning rate at its highest; it begins and ends at a tenth
-    wd:float=1e-2            # Weight decay
-    clip:float=1.            # Norm that a gradient is clipped to
-    precision:Literal["auto", "float32", "bfloat16", "float16"]="auto" # Numbers that the backbone learns in; auto: the fastest, measured when the run begins
-    n_folds:int=5            # Parts for cross-validation
-    seed:int=0               # Of folds, weights and chance
-    pseudo:str=""            # Parquet table of soft labels, such as rfcx_pseudo_label writes
-    species:tuple=()         # Columns of the result, read from the tables
+    model:str="tf_efficientnet_lite0"        # Backbone: one of timm's convolutional networks, or birdnet, frozen (CC BY-NC-SA)
+    pretrained:str="auto"                    # Weights to start from: auto, true, false, a file, or an installed package
+    frozen:bool=True                         # Keep the first layers of a pretrained backbone as they are?
+    stride:within(int, 8, 32)=16             # Frames per column of features: 32, the whole backbone, or 8 or 16 without its last layers
+    head:Literal["band", "pool"]="band"      # band: a score per column, from the rows of a species' band; pool: the recipe's
+    head_ps:within(float, 0, .99)=.5         # Dropout before the last layer; half of it before the one below
+    freq:bool=True                           # Show the network the height on the scale of pitch, as a second channel?
+    whiten:bool=True                         # Subtract the mean of each band over the length of a window, so that steady noise is gone?
+    tile_width:within(int, 16, 30_000)=128   # Width of a training crop, in frames
+    margin:within(int, 0, 10_000)=32         # Frames on both sides that the network sees and does not judge, a multiple of the stride
+    centre:bool=False                        # The box always in the middle of the crop, as the original has it?
+    loss:Literal["bce", "focal", "ce"]="bce" # bce: masked binary cross-entropy on both tables; focal: its focal form; ce: cross-entropy
+    unknown:within(float, 0, 1)=.1           # Weight, in bce and focal, of species that nobody said anything about
+    smooth:within(float, 0, 1)=0.            # Their target
+    paste:within(float, 0, 1)=.7             # Share of crops that get a call lifted out of another box; not for ce
+    mixup:bool=True                          # Mix pairs? Sounds, with the union of their labels; for ce spectrograms, with the mean
+    apart:bool=True                          # Mix sounds of species in different bands, if there are any?
+    mask:bool=True                           # Blank stretches of time in the spectrograms?
+    band_p:within(float, 0, 1)=0.            # Share of crops in which all but the bands of the species heard is blanked
+    aug_p:within(float, 0, 1)=0.             # Probability of each change of the waveform
+    semitones:within(float, 0, 24)=8.        # Pitch shift, at most, up or down
+    spec_pitch:bool=False                    # Shift the pitch of the spectrograms of the batch, at a hundredth of the cost?
+    bs:within(int, 2, 4096)=16               # Batch size
+    epochs:within(int, 0, 100_000)=0         # Times that every true positive is seen; 0: what makes 400 batches, at least 10
+    lr:within(float, 1e-9, 1)=3e-3           # Learning rate at its highest; it begins and ends at a tenth
+    wd:within(float, 0, 10)=1e-2             # Weight decay
+    clip:within(float, 1e-6, 1000)=1.        # Norm that a gradient is clipped to
+    precision:Literal["auto", "float32", "bfloat16", "float16"]="auto" # Numbers that the backbone learns in; auto: measured when the run begins
+    n_folds:within(int, 1, 100)=5            # Parts for cross-validation
+    seed:within(int, 0, 4_000_000)=0         # Of folds, weights and chance
+    pseudo:str=""                            # Parquet table of soft labels, such as rfcx_pseudo_label writes
+    species:tuple[str, ...]=()               # Columns of the result, read from the tables
 
     def __post_init__(self):
         super().__post_init__()
-        object.__setattr__(self, "species", tuple(self.species))
-        for k, ok in dict(loss=("bce", "focal", "ce"), head=("pool", "band")).items():
-            if getattr(self, k) not in ok: raise InputError(f"{k} {getattr(self, k)} is not known: {', '.join(ok)}")
-        if self.tile_width < 1: raise InputError(f"tile_width is {self.tile_width}: it must be at least 1")
-        if self.margin < 0: raise InputError(f"margin is {self.margin}: it must be at least 0")
-        if self.epochs < 0: raise InputError(f"epochs is {self.epochs}: it must be at least 1, or 0 to have it chosen")
-        if self.bs < 2: raise InputError(f"bs is {self.bs}: batch norm needs at least 2")
+        if self.stride not in (8, 16, 32): raise InputError(f"stride is {self.stride}: it should be 8, 16 or 32")
 
     @property
     def encoder(self): return ENCODERS.get(self.model) # Class of a frozen encoder, if the model is one
@@ -150,8 +147,8 @@ class RunConfig(SoundConfig):
     def loss_func(self): # (logits, targets) to a number
         return cross_entropy if self.loss == "ce" else partial(masked_bce, unknown=self.unknown, smooth=self.smooth, gamma=2.*(self.loss == "focal"))
 
-RECIPE = dict(model="densenet121", frozen=False, stride=32, head="pool", head_ps=.8, freq=False, whiten=False, paste=0., tile_width=1024, margin=0, loss="ce", mask=False, aug_p=.25, bs=32, epochs=30,
-              lr=1e-3, wd=3e-2, clip=.5)
+RECIPE = dict(model="densenet121", frozen=False, stride=32, head="pool", head_ps=.8, freq=False, whiten=False, paste=0.,
+              tile_width=1024, margin=0, loss="ce", mask=False, aug_p=.25, bs=32, epochs=30, lr=1e-3, wd=3e-2, clip=.5)
 HEAD = dict(bs=64, freq=False) # For the head of a frozen encoder
 
 def preset(recipe=False, **settings): # The 27th place's?; any fields of `RunConfig`
@@ -164,7 +161,11 @@ def load_config(folder): # `models/<model_name>`
     "The `RunConfig` of a run."
     f = Path(folder)/"config.json"
     if not f.exists(): raise InputError(f"{f} does not exist: no model of that name has been trained here")
-    return from_dict(RunConfig, dict(margin=0, precision="float32") | load_json(f), f) # the first runs had neither
+    d = load_json(f)
+    cfg = from_dict(RunConfig, dict(margin=0, precision="float32") | d if isinstance(d, dict) else d, f) # the first runs had neither
+    mine = Path(folder)/Path(cfg.pseudo).name # a table in the folder of the run, wherever that has been moved
+    away = cfg.pseudo and "://" not in cfg.pseudo and not (Path(cfg.pseudo).is_absolute() and Path(cfg.pseudo).exists())
+    return replace(cfg, pseudo=str(mine)) if away and mine.exists() else cfg
 
 # %% ../nbs/04_train.ipynb #c3f4038a
 class TeamDL(TfmdDL):
@@ -203,25 +204,49 @@ def first(): # In a `team`
     if not rank_distrib(): distrib_barrier()
 
 # %% ../nbs/04_train.ipynb #dae8a7a3
-def make_items(cfg, boxes, fold, store): # As for `get_dls`
-    "Datasets to learn from and to validate on; cross-entropy has an item for each true positive, bce for both kinds of box."
+def make_items(
+    cfg,      # `RunConfig`
+    boxes,    # Box table with a column `fold`
+    fold,     # The fold held out
+    store,    # Folder of the wave store, or of an encoder's features
+    ids=None):# Recordings to learn from; those of the other folds if None
+    "Datasets to learn from and to validate on; cross-entropy has an item for each true positive, bce for every box."
     ce, n = cfg.loss == "ce", len(cfg.species)
     items, kw = boxes[boxes.is_tp] if ce else boxes, dict(unknown=0. if ce else np.nan, known=boxes)
-    soft = read_pseudo(cfg, boxes, fold) if cfg.pseudo else None
+    soft = read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]) if cfg.pseudo else None
+    if ids is not None and soft is not None: soft = soft[soft.recording_id.isin(ids)]
     if cfg.encoder: make = lambda b, **k: EmbeddingDataset(b, store, n, cfg.encoder.seconds, **kw, **k)
     else:
         aug = audio_augment(cfg.sample_rate, p=cfg.aug_p, semitones=0 if cfg.spec_pitch else cfg.semitones) if cfg.aug_p else None
-        make = lambda b, **k: CropDataset(b, store, n, frames=cfg.tile_width, margin=cfg.margin, sound=cfg, centre=cfg.centre, augment=aug, paste=0. if ce else cfg.paste, **kw, **k)
-    dss = make(items[items.fold != fold], soft=soft), make(items[items.fold == fold], train=False)
-    for ds, what in zip(dss, ("learn from", "validate on")):
-        if len(ds.boxes) < 2: raise InputError(f"fold {fold} has {len(ds.boxes)} boxes to {what}: at least 2 are needed, take fewer folds")
-    return dss
+        make = lambda b, **k: CropDataset(b, store, n, frames=cfg.tile_width, margin=cfg.margin, sound=cfg, centre=cfg.centre,
+                                          augment=aug, paste=0. if ce else cfg.paste, **kw, **k)
+    learn, valid = items[items.fold != fold], items[items.fold == fold]
+    if ids is not None: learn = learn[learn.recording_id.isin(ids)]
+    for b, what in ((learn, "learn from"), (valid, "validate on")):
+        if len(b) < 2: raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
+    return make(learn, soft=soft), make(valid, train=False)
 
-def read_pseudo(cfg, boxes, fold): # As for `get_dls`
-    "Soft labels of the windows that network `fold` may learn from."
-    df = pd.read_parquet(on_path(cfg.pseudo, "a table of soft labels"))
+def pseudo_table(cfg): # `RunConfig` with a table of soft labels
+    "Its table of soft labels: `recording_id`, `start`, `end`, `fold` and a column per species."
+    try: df = pd.read_parquet(on_path(cfg.pseudo, "a table of soft labels"))
+    except (OSError, ValueError) as e:
+        if isinstance(e, (InputError, PermissionError)): raise
+        raise InputError(f"{cfg.pseudo} is not a Parquet table: expected soft labels, as rfcx_pseudo_label writes them") from None
+    missing = [c for c in ("recording_id", "start", "fold", *cfg.species) if c not in df]
+    if missing: raise InputError(f"{cfg.pseudo} has no column {', '.join(missing)}: it must have soft labels of the species of the tables")
+    return df
+
+def read_pseudo(
+    cfg,      # `RunConfig`
+    fold,     # The fold held out
+    store,    # Folder of the wave store, or of an encoder's features
+    held):    # Ids of held-out recordings
+    "Soft labels of the windows that network `fold` may learn from, of recordings that are there."
+    df = pseudo_table(cfg)
     if list(df.columns[-len(cfg.species):]) != list(cfg.species): raise InputError(f"{cfg.pseudo} has soft labels of other species than the tables")
-    return df[(df.fold == fold) & ~df.recording_id.isin(boxes.recording_id[boxes.fold == fold])]
+    df = df[(df.fold == fold) & ~df.recording_id.isin(held)]
+    there = {k: (stored(store, k) if cfg.encoder else Path(store)/f"{k}.npy").exists() for k in df.recording_id.unique()}
+    return df[df.recording_id.map(there).astype(bool)]
 
 def batch_changes(cfg, boxes): # `RunConfig`; box table
     "What happens to whole batches, in this order, on their device."
@@ -241,16 +266,18 @@ def get_dls(
     boxes,          # Box table with a column `fold`
     fold:int,       # The one held out
     store,          # Folder of the wave store, or of an encoder's features
-    n_workers=None, # Processes that cut and augment; one a core, at most 8, if None
-    device=None):   # Where spectrograms are made; fastai's choice if None
+    n_workers=None, # Processes that cut and augment; one per core, at most 8, if None
+    device=None,    # Where spectrograms are made; fastai's choice if None
+    ids=None):      # Recordings to learn from; those of the other folds if None
     "`DataLoaders` of (log-mel, target) or (features, target)."
-    train, valid = make_items(cfg, boxes, fold, store)
+    train, valid = make_items(cfg, boxes, fold, store, ids)
     n, hands = min(os.cpu_count(), 8) if n_workers is None else n_workers, max(num_distrib(), 1)
     kw = {} if cfg.loss == "ce" else dict(n=(len(train.epoch()), None), shuffle_fn=train.epoch) # the loader deals no cards of its own
     bs = min(cfg.bs, kw.get("n", [len(train)])[0])//hands
     if bs < 2: raise InputError(f"a batch of {min(cfg.bs, len(train))} crops is too small for {hands} process{'es'[:2*(hands > 1)]}: each needs two at least")
-    dls = DataLoaders.from_dsets(train, valid, bs=bs, device=device or default_device(), dl_type=TeamDL,
-                                 num_workers=n if cfg.aug_p else 0, after_batch=batch_changes(cfg, boxes), **kw) # reading alone is too cheap for a process
+    dls = DataLoaders.from_dsets(train, valid, bs=bs, device=device or default_device(), dl_type=TeamDL, wif=quiet_worker,
+                                 num_workers=n if cfg.aug_p else 0, # reading alone is too cheap for a process
+                                 after_batch=batch_changes(cfg, train.boxes), **kw)
     dls.valid.bs = bs*hands # nobody shares what is held out
     return dls
 
@@ -286,24 +313,63 @@ def get_learner(
     return learn.to_fp16() if scaled else learn
 
 # %% ../nbs/04_train.ipynb #2c0986ae
+def is_finite(sd): # Dict of name to tensor
+    "Are all numbers of `sd` finite?"
+    return all(bool(v.isfinite().all()) for v in sd.values() if v.is_floating_point())
+
+class StopIfNotFinite(Callback):
+    "Stop the training with one sentence when the loss, or the sound that it is computed from, is not a finite number."
+    order = 12 # after the losses of all processes have been averaged
+    def after_loss(self):
+        if not self.training or self.loss.isfinite().all(): return
+        where = f"epoch {self.epoch}, batch {self.iter}"
+        if not is_finite(dict(enumerate(self.xb))):
+            raise InputError(f"the sound of {where} is not made of finite numbers: remove the wave store, or the features, "
+                             "and give the same command again, which makes them anew")
+        raise InputError(f"the loss is not a finite number in {where}, at a learning rate of {self.opt.hypers[-1]['lr']:.2g}: "
+                         "train under another --model_name with a smaller --lr or --clip. The last good checkpoint is kept")
+
 class Checkpoint(Callback):
-    "After each epoch, write what is needed to go on from there into `folder`; delete it when the training has ended."
+    "After each epoch, write into `folder` what is needed to go on from there."
     order = 65 # after the recorder, before epochs are skipped
-    def __init__(self, folder, seed=0): self.file, self.seed, self.start = Path(folder)/"checkpoint.safetensors", seed, 0
+    def __init__(self, folder, seed=0):
+        self.file, self.seed, self.start, self.rows, self.smooth = Path(folder)/"checkpoint.safetensors", seed, 0, [], None
     @property
     def history(self): return self.file.with_name("history.csv")
 
     def load(self, learn): # A fresh learner; returns the epoch to begin with
-        "Bring `learn` to where the checkpoint was made."
+        "Bring `learn` to where the checkpoint was made; a damaged checkpoint is removed, and the training begins again."
         if not self.file.exists(): return 0
-        sd = load_file(self.file, device=str(learn.dls.device))
+        try: sd = load_file(self.file, device=str(learn.dls.device))
+        except (SafetensorError, OSError) as e:
+            if isinstance(e, PermissionError): raise
+            return self.forget(f"it cannot be read: {e}")
+        if why := self.misfit(learn, sd): return self.forget(why)
         learn.model.load_state_dict({k[4:]: v for k, v in sd.items() if k.startswith("net.")})
         learn.create_opt()
         for i, (p, *_) in enumerate(learn.opt.all_params()):
             state = {k.split(".", 2)[2]: v for k, v in sd.items() if k.startswith(f"opt.{i}.")}
             learn.opt.state[p] = {k: v.item() if v.dim() == 0 else v for k, v in state.items()}
-        self.start = int(sd["epoch"])
+        self.start, self.rows, self.smooth = int(sd["epoch"]), sd["history"].tolist(), (int(sd["count"]), sd["smooth"].cpu())
         return self.start
+
+    def misfit(self, learn, sd): # A fresh learner; tensors of a checkpoint
+        "Why `sd` is not a checkpoint of `learn`; empty if it is one."
+        want = {f"net.{k}": v.shape for k, v in learn.model.state_dict().items()} | dict(epoch=(), smooth=(), count=())
+        known = {f"opt.{i}": p.shape for i, p in enumerate(o for o in learn.model.parameters() if o.requires_grad)}
+        opt = {k: v for k, v in sd.items() if k.startswith("opt.") and v.dim()}
+        if any(k not in sd or sd[k].shape != v for k, v in want.items()) or "history" not in sd: return "it is of another network"
+        if any(known.get(".".join(k.split(".")[:2])) != v.shape for k, v in opt.items()): return "it is of another network"
+        if sd["history"].dim() != 2 or len(sd["history"]) != sd["epoch"]: return "its epochs do not fit together"
+        return "" if is_finite({k: v for k, v in sd.items() if k != "history"}) else "it holds numbers that are not finite"
+
+    def forget(self, why): # Why the checkpoint cannot be used; returns the epoch to begin with
+        print(f"{self.file} is damaged ({why}): this fold is trained again from its beginning")
+        self.file.unlink(missing_ok=True)
+        return 0
+
+    def before_fit(self):
+        if self.smooth: self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = self.smooth # fastai begins its mean anew
 
     def before_epoch(self):
         self.dls.train.n_inp # a fresh loader looks at an item to learn this: before the seed, not after
@@ -312,14 +378,27 @@ class Checkpoint(Callback):
 
     def after_epoch(self):
         if self.epoch < self.start: return # skipped, since it was done before
-        if rank_distrib(): distrib_barrier(); return
-        sd = {f"net.{k}": v for k, v in get_model(self.model).state_dict().items()}
-        for i, (p, *_) in enumerate(self.opt.all_params()): sd |= {f"opt.{i}.{k}": torch.as_tensor(v) for k, v in self.opt.state[p].items()}
-        row = dict(zip(self.recorder.metric_names, [self.epoch, *map(float, self.recorder.values[-1])]))
-        old = pd.read_csv(self.history).query("epoch < @self.epoch") if self.history.exists() else pd.DataFrame()
-        with whole(self.history) as f: pd.concat([old, pd.DataFrame([row])]).to_csv(f, index=False)
-        with whole(self.file) as f: save_file({k: v.detach().cpu().contiguous() for k, v in sd.items()} | dict(epoch=torch.tensor(self.epoch + 1)), f)
+        net = get_model(self.model).state_dict()
+        if not is_finite(net):
+            raise InputError(f"the weights are not finite numbers after epoch {self.epoch}: train under another --model_name with a smaller --lr or --clip. "
+                             "The last good checkpoint is kept")
+        self.rows.append([self.epoch, *map(float, self.recorder.values[-1])])
+        if not rank_distrib(): self.save(net)
         distrib_barrier()
+
+    def save(self, net): # The weights
+        sd = {f"net.{k}": v for k, v in net.items()}
+        for i, (p, *_) in enumerate(self.opt.all_params()): sd |= {f"opt.{i}.{k}": torch.as_tensor(v) for k, v in self.opt.state[p].items()}
+        mean = self.recorder.smooth_loss
+        sd |= dict(epoch=torch.tensor(self.epoch + 1), history=torch.tensor(self.rows, dtype=torch.float64), count=torch.tensor(mean.count), smooth=mean.val)
+        self.write_history()
+        with whole(self.file) as f: save_file({k: v.detach().cpu().contiguous() for k, v in sd.items()}, f)
+
+    def write_history(self):
+        with whole(self.history) as f: self.table().to_csv(f, index=False)
+
+    def table(self): # Loss and metrics of each epoch
+        return pd.DataFrame(self.rows, columns=["epoch", "train_loss", "valid_loss", "accuracy", "box_lwlrap"]).astype(dict(epoch=int))
 
 # %% ../nbs/04_train.ipynb #e2d0bbde
 def fit(
@@ -331,8 +410,10 @@ def fit(
     start = cp.load(learn)
     if start: print(f"going on after epoch {start} of {cfg.epochs}")
     if start < cfg.epochs:
-        with quiet(learn): learn.fit_one_cycle(cfg.epochs, cfg.lr, div=10, div_final=10, start_epoch=start, cbs=cp)
-    return pd.read_csv(cp.history)
+        with quiet(learn):
+            learn.fit_one_cycle(cfg.epochs, cfg.lr, div=10, div_final=10, start_epoch=start, cbs=[cp, StopIfNotFinite()])
+    if not rank_distrib(): cp.write_history()
+    return cp.table()
 
 @contextmanager
 def quiet(learn): # Under test neither bar nor table
@@ -340,31 +421,27 @@ def quiet(learn): # Under test neither bar nor table
     with learn.no_bar(), learn.no_logging(): yield
 
 # %% ../nbs/04_train.ipynb #b9688bd7
-def valid_scores(learn, cfg): # A trained learner; its `RunConfig`
-    "The held-out crops' scores: `recording_id`, `start`, `end` (s) and a column of logits a species."
-    ds = learn.dls.valid_ds
-    with quiet(learn): scores = learn.get_preds(dl=learn.dls.valid)[0]
-    where = pd.DataFrame([ds.span(i) for i in range(len(ds))], columns=["start", "end"])
-    return pd.concat([ds.boxes.recording_id, where, pd.DataFrame(scores.float().numpy(), columns=list(cfg.species))], axis=1)
-
 def train_fold(
     cfg,            # `RunConfig`
-    boxes,          # Box table with a column `fold`
+    boxes,          # Box table with the columns `fold` and `group`, from `fold_boxes`
     fold:int,       # The one held out
-    store,          # Folder with `<recording_id>.npy`
-    folder,         # `models/<model_name>`
+    store,          # Folder of the wave store, or of an encoder's features
+    folder,         # `models/<model_name>`, which holds `folds.csv`
     n_workers=None, # Processes that cut and augment
     device=None):   # fastai's choice if None
     "Train one fold and write it below `folder`; return its last row of history."
     out = Path(folder)/f"fold{fold}"
-    out.mkdir(parents=True, exist_ok=True)
+    with first():
+        if (out/"checkpoint.safetensors").exists() and not (out/"recordings.csv").exists(): Checkpoint(out).forget("no recordings.csv beside it")
+        table, ids = read_folds(folder, cfg.n_folds), set(boxes.recording_id)
+        if cfg.pseudo: ids |= set(read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]).recording_id)
+        ids = begin_fold(folder, fold, table, ids)
     set_seed(cfg.seed*1000 + fold)
-    dls = get_dls(cfg, boxes, fold, store, n_workers, device)
+    dls = get_dls(cfg, boxes, fold, store, n_workers, device, ids)
     print(f"fold {fold}: {len(dls.train_ds)} crops to learn from, {len(dls.valid_ds)} held out")
     learn = get_learner(cfg, dls)
-    last, scores = fit(learn, cfg, out).iloc[-1], valid_scores(learn, cfg)
+    last = fit(learn, cfg, out).iloc[-1]
     if not rank_distrib():
-        with whole(out/"valid_scores.parquet") as f: scores.to_parquet(f, index=False)
         save_weights(learn.model, out/"weights.safetensors")
         (out/"checkpoint.safetensors").unlink(missing_ok=True)
     distrib_barrier()
@@ -379,20 +456,33 @@ def show_history(history, axs=None): # A `history.csv` as a table; two axes
     return axs
 
 # %% ../nbs/04_train.ipynb #0d60cf9b
-def prepare(path, cfg, waves, n_workers): # A folder like Kaggle's; `RunConfig`; the wave store; processes
-    "`cfg` with its species and epochs, the boxes of readable recordings with their folds, and the store's folder."
-    cfg, boxes = replace(cfg, species=tuple(read_species(path))), read_boxes(path)
+def prepare(
+    path,      # Folder laid out like Kaggle's
+    cfg,       # `RunConfig`
+    waves,     # Wave store
+    n_workers):# Processes that decode
+    "`cfg` with its species and epochs, the boxes of the recordings that can be read, and the store's folder."
+    cfg, boxes = replace(cfg, species=run_species(path, cfg)), read_boxes(path)
     if cfg.loss == "ce": boxes = boxes[boxes.recording_id.isin(boxes.recording_id[boxes.is_tp])]
     ids = boxes.recording_id.unique()
-    if cfg.pseudo: ids = pd.unique(np.r_[ids, pd.read_parquet(on_path(cfg.pseudo, "a table of soft labels")).recording_id])
+    if cfg.pseudo: ids = pd.unique(np.r_[ids, pseudo_table(cfg).recording_id])
     store, errors = bring(path, "train", cfg, waves, n_workers, ids)
     for e in errors.values(): print(f"left out: {e}")
     boxes = boxes[~boxes.recording_id.isin(errors)]
     if not boxes.is_tp.any(): raise InputError(f"none of the {len(ids)} recordings that the tables name can be read from {as_path(path)/'train'}")
     silent = [s for k, s in enumerate(cfg.species) if not (boxes.species_id[boxes.is_tp] == k).any()]
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
-    if not cfg.epochs: cfg = replace(cfg, epochs=max(10, round(400*cfg.bs/(boxes.is_tp.sum()*(1 + (cfg.loss != "ce"))*(1 - 1/cfg.n_folds)))))
-    return cfg, add_folds(boxes, cfg.n_folds, cfg.seed), store
+    crops = boxes.is_tp.sum()*(1 + (cfg.loss != "ce"))*(1 - 1/cfg.n_folds) # in an epoch
+    return cfg if cfg.epochs else replace(cfg, epochs=max(10, round(400*cfg.bs/crops))), boxes, store
+
+def run_species(path, cfg): # Folder laid out like Kaggle's; `RunConfig` of a run, or of one to begin
+    "Columns of the result: those of the run, if the tables name no others."
+    now = tuple(read_species(path))
+    if not cfg.species: return now
+    if cfg.species[:len(now)] != now:
+        raise InputError(f"the tables in {path} name {len(now)} species, and the run has learned {len(cfg.species)}: "
+                         "a network cannot learn more species later, choose another --model_name")
+    return cfg.species
 
 def bring(path, split, cfg, waves, n_workers=None, ids=None): # As for `prepare`; recordings wanted, all if None
     "Decode recordings into the wave store, or take an encoder's features of them; the store's folder and a dict of errors."
@@ -404,15 +494,30 @@ def bring(path, split, cfg, waves, n_workers=None, ids=None): # As for `prepare`
     errors = embed(cfg.model, {k: found[k] for k in ids if k in found}, store, n_workers)
     return store, errors | {k: f"no recording {k} in {as_path(path)/split}" for k in ids if k not in found}
 
-def claim(folder, cfg): # `models/<model_name>`; `RunConfig`
-    "Write `cfg` to `folder`, or complain if it belongs to a run with other settings."
-    if not (folder/"config.json").exists():
-        if rank_distrib(): raise InputError(f"process {rank_distrib()} does not see {folder/'config.json'}: all machines must share the disk of --models and --waves")
-        save_json(cfg, folder/"config.json")
-        return
-    old, new = asdict(load_config(folder)), asdict(cfg)
-    diff = [f"{k}={old[k]}, now {new[k]}" for k in new if old[k] != new[k]]
+def adopt(
+    folder, # `models/<model_name>`
+    cfg):   # `RunConfig` that was asked for
+    "`cfg` with the species, epochs and precision of the run in `folder`, if there is one; raises `InputError` if other settings differ."
+    if not (folder/"config.json").exists(): return cfg
+    old = load_config(folder)
+    precision = old.precision if cfg.precision == "auto" else cfg.precision
+    cfg = replace(cfg, species=cfg.species or old.species, epochs=cfg.epochs or old.epochs, precision=precision)
+    a, b = asdict(old), asdict(cfg)
+    if old.pseudo and cfg.pseudo and Path(old.pseudo).resolve() == Path(cfg.pseudo).resolve(): a["pseudo"] = b["pseudo"]
+    diff = [f"{k}={a[k]}, now {b[k]}" for k in b if a[k] != b[k]]
     if diff: raise InputError(f"{folder} was trained with {'; '.join(diff)}: choose another --model_name")
+    return old
+
+def claim(
+    folder, # `models/<model_name>`
+    cfg):   # `RunConfig` with its species and epochs
+    "Write `cfg` to `folder`, or raise `InputError` if the folder belongs to a run with other settings."
+    if (folder/"config.json").exists(): adopt(folder, cfg); return
+    if rank_distrib(): raise InputError(f"process {rank_distrib()} does not see {folder/'config.json'}: all machines must share the disk of --models and --waves")
+    if cfg.pseudo and "://" not in cfg.pseudo: # by its name if it is in the folder of the run, which may be moved
+        f = Path(cfg.pseudo).resolve()
+        cfg = replace(cfg, pseudo=f.name if f.parent == folder.resolve() else str(f))
+    save_json(cfg, folder/"config.json")
 
 def model_card(folder): # `models/<model_name>`
     "Write `README.md` of a run from what lies in its folder: what it learned from, what it is worth, how to use it."
@@ -421,9 +526,11 @@ def model_card(folder): # `models/<model_name>`
     t = t[["species_id", "species", "confirmed", "threshold", "box_precision", "box_recall", "note"]].assign(species=t.species.map(uncell))
     if f.exists(): t = t.join(pd.read_csv(f, dtype=str, keep_default_na=False)[["fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied")))
     table = "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in [t.columns, ["---"]*t.shape[1], *t.to_numpy()])
-    worth = ("Out of fold, on its own training boxes: `auc` is the ROC-AUC of confirmed against denied boxes, `rank_auc` against other species' boxes (the floor of both is .5); "
-             "`box_precision` and `box_recall` are at the threshold, measured on held-out boxes; among the sounds of a recording precision is lower.") if f.exists() else "Nobody has validated it: `rfcx_validate` writes what it is worth."
-    licence = ("BirdNET 2.4's weights, which it needs, are CC BY-NC-SA 4.0: not for commercial use, share alike." if cfg.encoder else
+    worth = ("Out of fold, on its own training boxes: `auc` is the ROC-AUC of confirmed against denied boxes, "
+             "`rank_auc` against other species' boxes (the floor of both is .5); "
+             "`box_precision` and `box_recall` are at the threshold, measured on held-out boxes; "
+             "among the sounds of a recording precision is lower.") if f.exists() else "Nobody has validated it: `rfcx_validate` writes what it is worth."
+    licence = (f"It needs the encoder `{cfg.model}`: {cfg.encoder.licence or 'no licence is stated'}." if cfg.encoder else
                f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; the licence of those weights holds for these too.")
     text = f"""# {folder.resolve().name}
 
@@ -456,36 +563,48 @@ def rfcx_train(
     recipe:bool=False,       # The 27th place's settings, but for those given here?
     **settings:RunConfig):
     "Train a run's folds from boxes, into models/<model_name>/. Goes on where it was stopped."
-    cfg, folder = preset(recipe, **settings), local(models, "models")/model_name
-    if Path(model_name).name != model_name: raise InputError(f"model_name {model_name} must be a plain name")
+    cfg, folder = preset(recipe, **settings), local(models, "models")/plain_name(model_name, "model_name")
     folds = range(cfg.n_folds) if fold is None else [fold]
     if not set(folds) <= set(range(cfg.n_folds)): raise InputError(f"there is no fold {fold} of {cfg.n_folds}: 0 to {cfg.n_folds-1}")
     with team():
         with first(): cfg, boxes, store = begin_run(path, cfg, waves, folder, n_workers)
         for k in folds:
-            if (folder/f"fold{k}"/"weights.safetensors").exists(): print(f"fold {k} is trained already: {folder/f'fold{k}'}"); continue
-            last = train_fold(cfg, boxes, k, store, folder, n_workers)
+            with working(folder/f"fold{k}", "rfcx_train") if not rank_distrib() else nullcontext():
+                if (folder/f"fold{k}"/"weights.safetensors").exists(): print(f"fold {k} is trained already: {folder/f'fold{k}'}"); continue
+                last = train_fold(cfg, boxes, k, store, folder, n_workers)
             print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a heard species first, LWLRAP {last.box_lwlrap:.3f}; written to {folder/f'fold{k}'}")
         if not rank_distrib(): model_card(folder)
 
-def begin_run(path, cfg, waves, folder, n_workers): # As for `prepare`; `models/<model_name>`
-    "What `prepare` returns, when the folder of the run is there with its settings and first thresholds."
-    cfg, boxes, store = prepare(path, cfg, waves, n_workers)
-    cfg = with_precision(cfg, folder)
-    claim(folder, cfg)
-    if not (folder/"thresholds.csv").exists():
-        n = boxes.species_id[boxes.is_tp].value_counts().reindex(range(len(cfg.species)), fill_value=0)
-        write_thresholds(unvalidated(species_names(path, len(cfg.species)), species_bands(boxes[boxes.is_tp], len(cfg.species)), n), folder)
+def begin_run(
+    path,      # Folder laid out like Kaggle's
+    cfg,       # `RunConfig`
+    waves,     # Wave store
+    folder,    # `models/<model_name>`
+    n_workers):# Processes that decode
+    "What `prepare` returns, with folds; `folder` has the settings of the run, its folds and its first thresholds."
+    cfg, boxes, store = prepare(path, adopt(folder, cfg), waves, n_workers)
+    with working(folder, "rfcx_train", wait=True):
+        cfg = with_precision(cfg)
+        claim(folder, cfg)
+        boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, store), n_workers)
+        if not (folder/"thresholds.csv").exists():
+            n = boxes.species_id[boxes.is_tp].value_counts().reindex(range(len(cfg.species)), fill_value=0)
+            names, bands = species_names(path, len(cfg.species)), species_bands(boxes[boxes.is_tp], len(cfg.species))
+            write_thresholds(unvalidated(names, bands, n), folder)
     hands = f", {num_distrib()} processes" if num_distrib() > 1 else ""
     print(f"{boxes.recording_id.nunique()} recordings, {boxes.is_tp.sum()} boxes heard and {(~boxes.is_tp).sum()} denied, {len(cfg.species)} species; "
           f"{cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()} in {cfg.precision}{hands}")
     return cfg, boxes, store
 
-def with_precision(cfg, folder): # `RunConfig`; `models/<model_name>`
-    "`cfg` with its precision: that of the run in `folder`, or, if a run begins, the fastest; raises `InputError` if it cannot be had here."
+def soft_ids(cfg, store): # `RunConfig`; folder of the wave store, or of features
+    "Recordings with soft labels that are in `store`."
+    return [k for k in (pseudo_table(cfg).recording_id.unique() if cfg.pseudo else [])
+            if (stored(store, k) if cfg.encoder else Path(store)/f"{k}.npy").exists()]
+
+def with_precision(cfg): # `RunConfig`
+    "`cfg` with its precision: the fastest if it is `auto`; raises `InputError` if it cannot be had here."
     if cfg.encoder and cfg.precision not in ("auto", "float32"): raise InputError(f"precision {cfg.precision}: a head on the features of {cfg.model} learns in float32 only")
     if cfg.encoder: return replace(cfg, precision="float32")
-    if cfg.precision == "auto" and (folder/"config.json").exists(): cfg = replace(cfg, precision=load_config(folder).precision)
     shape = cfg.bs//max(num_distrib(), 1), cfg.n_mels, cfg.tile_width + 2*cfg.margin
     if cfg.precision == "auto": cfg = replace(cfg, precision=train_precision(partial(make_net, cfg, verbose=False), shape, default_device()))
     if cfg.precision == "float16" and default_device().type != "cuda": raise InputError("precision float16 needs a GPU with CUDA: choose float32 or bfloat16, and another --model_name if the run has begun")

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf, matplotlib.pyplot as plt
 from fastai.torch_core import default_device
 from sklearn.metrics import precision_recall_curve, roc_auc_score
-from .core import InputError, as_path, command, whole
+from .core import InputError, as_path, command, local, plain_name, whole, working
 from .crops import species_bands, species_names
 from .detections import PRECISION, narrow, sides, thresholds, write_thresholds
+from .folds import fold_boxes, held_out, read_folds
 from .preprocess import find_recordings
 from .tiled_inference import clip_scores, load_run, read_parts, renew, score_folder, scoring
 from .train import model_card, prepare
@@ -77,19 +78,25 @@ def score_held_out(
     model_name,       # Name of the run
     models="models",  # Where runs are kept
     waves="waves",    # Wave store
-    widths=(64, 128, 256), step=.5, # Of the tiles, in frames and in widths
+    widths=(64, 128, 256), # Of the tiles, in frames
+    step=.5,          # From tile to tile, in widths
     n_workers=None):  # Processes that decode
-    "Box table with folds, and the scores table of its recordings, each by the network that has not learned from it."
-    folder = Path(models)/model_name
+    "Box table with folds, the scores table of its recordings by the networks that have not learned from them, and the `RunConfig`."
+    folder = local(models, "--models")/plain_name(model_name, "--model_name")
     cfg, nets = load_run(folder, device=default_device())
     _, boxes, store = prepare(path, cfg, waves, n_workers)
-    found, parts = find_recordings(as_path(path)/"train"), {}
-    nets, how, kw, _ = scoring(cfg, nets, folder, path, widths, step, parts=folder/"oof")
-    renew(folder/"oof", how)
-    for k, net in nets.items():
-        held = boxes.recording_id[boxes.fold == k].unique()
-        parts |= score_folder(cfg, {k: net}, {o: found[o] for o in held}, folder/"oof", how, n_workers, store, **kw)[0]
-    return boxes[boxes.fold.isin(list(nets))].reset_index(drop=True), read_parts(parts), cfg
+    boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, n_workers=n_workers)
+    by_recording = held_out(folder, list(nets), read_folds(folder, cfg.n_folds))
+    found, parts, sets = find_recordings(as_path(path)/"train"), {}, {}
+    for k in boxes.recording_id.unique(): sets.setdefault(by_recording[k], {})[k] = found[k]
+    sets.pop((), None) # recordings that every trained network has learned from
+    with working(folder/"oof", "rfcx_validate"):
+        nets, how, kw, _ = scoring(cfg, nets, folder, path, widths, step, parts=folder/"oof")
+        renew(folder/"oof", how)
+        for ks, files in sorted(sets.items()):
+            parts |= score_folder(cfg, {k: nets[k] for k in ks}, files, folder/"oof", how, n_workers, store, **kw)[0]
+        if not parts: raise InputError(f"{folder}: no recording was held out by the folds that are trained: train the others too")
+        return boxes[boxes.recording_id.isin(parts)].reset_index(drop=True), read_parts(parts), cfg
 
 # %% ../nbs/05a_validate.ipynb #5a829a67
 def noises(sample_rate, seconds=60, seed=0): # Hz; length; another seed, other noise
