@@ -107,7 +107,8 @@ def rfcx_pseudo_label(
     n_workers:int=None):     # Processes
     "Train again and again on boxes and the last round's guesses: runs <model_name>_r1, _r2 ... Goes on where it was stopped."
     if rounds < 1: raise InputError(f"rounds is {rounds}: it must be at least 1")
-    kw, name, means = dict(path=path, models=models, waves=waves, n_workers=n_workers), plain_name(model_name, "model_name"), None
+    kw = dict(path=path, models=models, waves=waves, n_workers=n_workers)
+    name, means = plain_name(model_name, "model_name"), None
     best = rfcx_validate(model_name=name, **kw)
     for r in range(1, rounds + 1):
         new = f"{model_name}_r{r}"

@@ -88,7 +88,8 @@ def held_boxes(
     boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, n_workers=n_workers)
     boxes = boxes.assign(held_by=boxes.recording_id.map(held_out(folder, folds, read_folds(folder, cfg.n_folds))))
     boxes = boxes[boxes.held_by.str.len() > 0].reset_index(drop=True)
-    if not boxes.is_tp.any(): raise InputError(f"{folder}: no recording with a confirmed box is held out from its networks: train the other folds")
+    if not boxes.is_tp.any():
+        raise InputError(f"{folder}: no recording with a confirmed box is held out from its networks: train the other folds")
     return boxes, store
 
 def score_held_out(
@@ -99,7 +100,7 @@ def score_held_out(
     widths=(64, 128, 256), # Widths of the tiles, in frames
     step=.5,               # From tile to tile, in tile widths
     n_workers=None):       # Processes that decode
-    "Box table with folds, the scores table of its recordings, each by the networks that have not learned from it, and the `RunConfig`."
+    "Box table with folds, scores table by the networks that have not learned from the recording, and the `RunConfig`."
     folder = local(models, "models")/plain_name(model_name, "model_name")
     cfg, nets = load_run(folder, device=default_device())
     boxes, store = held_boxes(path, folder, cfg, list(nets), waves, n_workers)
@@ -161,9 +162,9 @@ def rfcx_validate(
     shown = report.assign(**{k: table[k] for k in ("threshold", "recall", "boxes", "note")})
     model_card(folder)
     print(shown.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
-    print("All of this is measured on held-out boxes. tp, fp: confirmed and denied boxes. auc: are the confirmed ones scored higher than the denied (1), "
-          "or is it guessed (.5)? rank_auc: the same against boxes of other species. threshold: with its recall on held-out boxes, "
-          "and the number of held-out boxes above it, which are those of all species where the note says so.")
+    print("All of this is measured on held-out boxes. tp, fp: confirmed and denied boxes. auc: are the confirmed ones "
+          "scored higher than the denied (1), or is it guessed (.5)? rank_auc: the same against boxes of other species. "
+          "threshold: with its recall on held-out boxes, and the number of held-out boxes above it, which are those of all species where the note says so.")
     print(f"thresholds for a precision of {precision:g} on held-out boxes, with the recall there and the boxes that back it: "
           f"{folder/'thresholds.csv'}. In the field, where most sounds are other sounds, precision is lower: listen, and raise them.")
     print(f"proxy {proxy(report):.3f}: mean of ROC-AUC confirmed against denied {report.auc.mean():.3f} and against other species {report.rank_auc.mean():.3f}, "
