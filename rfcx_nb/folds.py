@@ -186,9 +186,10 @@ def add_folds(
     g = boxes.recording_id if group is None else boxes.recording_id.map(group)
     n, what = g.nunique(), "recordings" if group is None else "groups of recordings"
     if not 2 <= n_folds <= n:
-        raise InputError(f"{n_folds} folds of {n} {what} are not possible: " + (f"ask for 2 to {n}" if n > 1 else "two are needed"))
+        ask = f"ask for 2 to {n}" if n > 1 else "two are needed"
+        raise InputError(f"{n_folds} folds of {n} {what} are not possible: {ask}")
     cls = boxes.species_id*2 + boxes.is_tp
-    cls = cls.where(cls.map(cls.value_counts()) >= n_folds, -1) # kinds too rare for a share in each fold count as one kind
+    cls = cls.where(cls.map(cls.value_counts()) >= n_folds, -1) # the rare kinds count as one
     fold, split = np.zeros(len(boxes), int), StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings(): # that kind may be too rare itself
         warnings.simplefilter("ignore")
@@ -203,7 +204,7 @@ def _write(df, file): # A table; where it goes
 
 def _only(file, df, columns): # Raise if `df`, read from `file`, has other columns
     extra = [c for c in df if c not in columns]
-    if extra: raise InputError(f"{file} has an unknown column {', '.join(extra)[:200]}: it must have {', '.join(columns)} only")
+    if extra: raise InputError(f"{file} has an unknown column {', '.join(extra)[:200]}: it must have only {', '.join(columns)}")
     raise_bad_rows(file, df.recording_id == "", "recording_id is empty", df.recording_id)
     return df[columns]
 
@@ -213,13 +214,15 @@ def read_folds(
     "The rows of `folds.csv`, checked; no rows if the run has not begun."
     f = Path(run)/"folds.csv"
     if not f.exists():
-        begun = sorted(o for k in ("weights", "checkpoint") for o in Path(run).glob(f"fold*/{k}.safetensors"))
+        files = "weights.safetensors", "checkpoint.safetensors", "recordings.csv"
+        begun = [o for k in files for o in sorted(Path(run).glob(f"fold*/{k}"))]
         if not begun: return pd.DataFrame(dict(recording_id=[], fold=np.array([], int), group=[]))
-        raise InputError(f"{f} does not exist, but {begun[0]} does: without it no one can tell which recordings are held out. "
-                         "Put the file back, or train again under another --model_name")
+        raise InputError(f"{f} does not exist, but {begun[0]} does: without it no one can tell which recordings are held "
+                         "out. Put the file back, or train again under another --model_name")
     df = read_csv_table(f, dict(recording_id=str, fold=Number(0, n_folds - 1, integer=True), group=str),
                         "a table of recording_id, fold and group", "recording_id")
-    raise_bad_rows(f, df.fold != df.groupby("group").fold.transform("first"), "its group is in another fold too", df["group"])
+    first = df.groupby("group").fold.transform("first")
+    raise_bad_rows(f, df.fold != first, "its group is in another fold too", df["group"])
     return _only(f, df, FOLDS)
 
 # %% ../nbs/01b_folds.ipynb #96e3d46e
@@ -229,7 +232,8 @@ def extend_folds(
     pairs,   # Pairs of ids that are the same recording
     n_folds):# Number of folds
     "`table` and a row for each id of `group` that it lacks; a copy of recordings in two folds gets none."
-    known, fold_of, like = dict(zip(table.recording_id, table["group"])), dict(zip(table["group"], table.fold)), defaultdict(set)
+    known, fold_of = dict(zip(table.recording_id, table["group"])), dict(zip(table["group"], table.fold))
+    like = defaultdict(set) # today's group to the groups in `table` of its recordings
     for g in fold_of: like[g].add(g)
     for k, g in known.items():
         if k in group: like[group[k]].add(g)
@@ -264,11 +268,14 @@ def learned(
     if not f.exists():
         raise InputError(f"{f} does not exist, which names the recordings that fold {fold} has learned from: "
                          f"put it back, or remove {f.parent} and train that fold again")
-    df = _only(f, read_csv_table(f, dict(recording_id=str, group=str), "a table of recording_id and group", "recording_id"), FOLDS[::2])
+    df = read_csv_table(f, dict(recording_id=str, group=str), "a table of recording_id and group", "recording_id")
+    df = _only(f, df, FOLDS[::2])
     row = table.set_index("recording_id").reindex(df.recording_id)
     raise_bad_rows(f, row["group"].isna().to_numpy(), "the recording has no row in folds.csv", df.recording_id)
-    raise_bad_rows(f, (row.fold == fold).to_numpy(), f"folds.csv has the recording in fold {fold}, which is held out here", df.recording_id)
-    raise_bad_rows(f, (row["group"].to_numpy() != df["group"].to_numpy()), "folds.csv has the recording in another group", df.recording_id)
+    raise_bad_rows(f, (row.fold == fold).to_numpy(), f"folds.csv has the recording in fold {fold}, which is held out here",
+                   df.recording_id)
+    raise_bad_rows(f, row["group"].to_numpy() != df["group"].to_numpy(), "folds.csv has the recording in another group",
+                   df.recording_id)
     return df
 
 def begin_fold(
@@ -298,7 +305,7 @@ def fold_boxes(
     seed=0,         # Another seed, other folds
     more=(),        # Ids of recordings without a box that get a fold too
     n_workers=None):# Processes that look for copies
-    "`boxes` with the columns `fold` and `group` of `folds.csv`, which is made, or gets rows, if recordings have none yet."
+    "`boxes` with the columns `fold` and `group` of `folds.csv`; recordings without a row get one."
     with working(run, "rfcx_nb", wait=True):
         table, ids = read_folds(run, n_folds), {*boxes.recording_id, *more}
         if new := ids - set(table.recording_id):
@@ -306,11 +313,12 @@ def fold_boxes(
             files = find_recordings(as_path(path)/"train")
             pairs = [o for o in find_duplicates({k: files[k] for k in group if k in files}, n_workers) if new & {*o}]
             show_pairs(pairs)
-            if len(table): print(f"{len(new)} recordings came after the run began: each gets a fold in {Path(run)/'folds.csv'}")
+            if len(table): print(f"{len(new)} recordings came after the run began, and get a fold in {Path(run)/'folds.csv'}")
             else:
                 print(how)
                 joined = join_copies(group, pairs)
-                first = add_folds(boxes, n_folds, seed, joined).drop_duplicates("recording_id").sort_values("recording_id")
+                first = add_folds(boxes, n_folds, seed, joined)
+                first = first.drop_duplicates("recording_id").sort_values("recording_id")
                 table = first.assign(group=first.recording_id.map(joined))[FOLDS].reset_index(drop=True)
             table = extend_folds(table, group, pairs, n_folds)
             _write(table, Path(run)/"folds.csv")

@@ -10,8 +10,8 @@ __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entro
            'bring', 'adopt', 'claim', 'model_card', 'rfcx_train', 'begin_run', 'soft_ids', 'with_precision']
 
 # %% ../nbs/04_train.ipynb #08b14e66
-from .core import (InputError, Number, SoundConfig, as_path, command, from_dict, load_json, local, on_path, plain_name, quiet_worker,
-                          raise_bad_rows, save_json, settings, uncell, whole, within, working)
+from .core import (InputError, SoundConfig, as_path, command, from_dict, load_json, local, on_path, plain_name, quiet_worker,
+                          save_json, settings, uncell, whole, within, working)
 import os, random
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, replace
@@ -104,30 +104,30 @@ def team_mean(x): # A tensor without gradient
 @settings
 class RunConfig(SoundConfig):
     "All that decides what a training run becomes."
-    model:str="tf_efficientnet_lite0"        # Backbone: one of timm's convolutional networks, or birdnet, frozen (CC BY-NC-SA)
+    model:str="tf_efficientnet_lite0"        # Backbone: a convolutional network of timm, or birdnet (CC BY-NC-SA)
     pretrained:str="auto"                    # Weights to start from: auto, true, false, a file, or an installed package
     frozen:bool=True                         # Keep the first layers of a pretrained backbone as they are?
-    stride:within(int, 8, 32)=16             # Frames per column of features: 32, the whole backbone, or 8 or 16 without its last layers
-    head:Literal["band", "pool"]="band"      # band: a score per column, from the rows of a species' band; pool: the recipe's
+    stride:within(int, 8, 32)=16             # Frames per column of features: 32, or 8 or 16 without the last layers
+    head:Literal["band", "pool"]="band"      # band: a score per column, from the species' band; pool: the recipe's
     head_ps:within(float, 0, .99)=.5         # Dropout before the last layer; half of it before the one below
     freq:bool=True                           # Show the network the height on the scale of pitch, as a second channel?
-    whiten:bool=True                         # Subtract the mean of each band over the length of a window, so that steady noise is gone?
+    whiten:bool=True                         # Subtract the mean of each band over a window, to remove steady noise?
     tile_width:within(int, 16, 30_000)=128   # Width of a training crop, in frames
-    margin:within(int, 0, 10_000)=32         # Frames on both sides that the network sees and does not judge, a multiple of the stride
+    margin:within(int, 0, 10_000)=32         # Frames on both sides that are seen and not judged, a multiple of stride
     centre:bool=False                        # The box always in the middle of the crop, as the original has it?
-    loss:Literal["bce", "focal", "ce"]="bce" # bce: masked binary cross-entropy on both tables; focal: its focal form; ce: cross-entropy
+    loss:Literal["bce", "focal", "ce"]="bce" # bce: masked binary cross-entropy; focal: its focal form; ce: cross-entropy
     unknown:within(float, 0, 1)=.1           # Weight, in bce and focal, of species that nobody said anything about
     smooth:within(float, 0, 1)=0.            # Their target
     paste:within(float, 0, 1)=.7             # Share of crops that get a call lifted out of another box; not for ce
-    mixup:bool=True                          # Mix pairs? Sounds, with the union of their labels; for ce spectrograms, with the mean
+    mixup:bool=True                          # Mix pairs? Sounds, with all their labels; for ce spectrograms
     apart:bool=True                          # Mix sounds of species in different bands, if there are any?
     mask:bool=True                           # Blank stretches of time in the spectrograms?
     band_p:within(float, 0, 1)=0.            # Share of crops in which all but the bands of the species heard is blanked
     aug_p:within(float, 0, 1)=0.             # Probability of each change of the waveform
     semitones:within(float, 0, 24)=8.        # Pitch shift, at most, up or down
-    spec_pitch:bool=False                    # Shift the pitch of the spectrograms of the batch, at a hundredth of the cost?
+    spec_pitch:bool=False                    # Shift the pitch of the spectrograms, at a hundredth of the cost?
     bs:within(int, 2, 4096)=16               # Batch size
-    epochs:within(int, 0, 100_000)=0         # Times that every true positive is seen; 0: what makes 400 batches, at least 10
+    epochs:within(int, 0, 100_000)=0         # Times that every true positive is seen; 0: as for 400 batches, at least 10
     lr:within(float, 1e-9, 1)=3e-3           # Learning rate at its highest; it begins and ends at a tenth
     wd:within(float, 0, 10)=1e-2             # Weight decay
     clip:within(float, 1e-6, 1000)=1.        # Norm that a gradient is clipped to
@@ -233,7 +233,8 @@ def pseudo_table(cfg): # `RunConfig` with a table of soft labels
         if isinstance(e, (InputError, PermissionError)): raise
         raise InputError(f"{cfg.pseudo} is not a Parquet table: expected soft labels, as rfcx_pseudo_label writes them") from None
     missing = [c for c in ("recording_id", "start", "fold", *cfg.species) if c not in df]
-    if missing: raise InputError(f"{cfg.pseudo} has no column {', '.join(missing)}: it must have soft labels of the species of the tables")
+    if missing:
+        raise InputError(f"{cfg.pseudo} has no column {', '.join(missing)}: it must have soft labels of the tables' species")
     return df
 
 def read_pseudo(
@@ -243,7 +244,8 @@ def read_pseudo(
     held):    # Ids of held-out recordings
     "Soft labels of the windows that network `fold` may learn from, of recordings that are there."
     df = pseudo_table(cfg)
-    if list(df.columns[-len(cfg.species):]) != list(cfg.species): raise InputError(f"{cfg.pseudo} has soft labels of other species than the tables")
+    if list(df.columns[-len(cfg.species):]) != list(cfg.species):
+        raise InputError(f"{cfg.pseudo} has soft labels of other species than the tables")
     df = df[(df.fold == fold) & ~df.recording_id.isin(held)]
     there = {k: (stored(store, k) if cfg.encoder else Path(store)/f"{k}.npy").exists() for k in df.recording_id.unique()}
     return df[df.recording_id.map(there).astype(bool)]
@@ -333,7 +335,8 @@ class Checkpoint(Callback):
     "After each epoch, write into `folder` what is needed to go on from there."
     order = 65 # after the recorder, before epochs are skipped
     def __init__(self, folder, seed=0):
-        self.file, self.seed, self.start, self.rows, self.smooth = Path(folder)/"checkpoint.safetensors", seed, 0, [], None
+        self.file, self.seed = Path(folder)/"checkpoint.safetensors", seed
+        self.start, self.rows, self.smooth = 0, [], None
     @property
     def history(self): return self.file.with_name("history.csv")
 
@@ -350,7 +353,8 @@ class Checkpoint(Callback):
         for i, (p, *_) in enumerate(learn.opt.all_params()):
             state = {k.split(".", 2)[2]: v for k, v in sd.items() if k.startswith(f"opt.{i}.")}
             learn.opt.state[p] = {k: v.item() if v.dim() == 0 else v for k, v in state.items()}
-        self.start, self.rows, self.smooth = int(sd["epoch"]), sd["history"].tolist(), (int(sd["count"]), sd["smooth"].cpu())
+        self.start, self.rows = int(sd["epoch"]), sd["history"].tolist()
+        self.smooth = int(sd["count"]), sd["smooth"].cpu()
         return self.start
 
     def misfit(self, learn, sd): # A fresh learner; tensors of a checkpoint
@@ -358,8 +362,8 @@ class Checkpoint(Callback):
         want = {f"net.{k}": v.shape for k, v in learn.model.state_dict().items()} | dict(epoch=(), smooth=(), count=())
         known = {f"opt.{i}": p.shape for i, p in enumerate(o for o in learn.model.parameters() if o.requires_grad)}
         opt = {k: v for k, v in sd.items() if k.startswith("opt.") and v.dim()}
-        if any(k not in sd or sd[k].shape != v for k, v in want.items()) or "history" not in sd: return "it is of another network"
-        if any(known.get(".".join(k.split(".")[:2])) != v.shape for k, v in opt.items()): return "it is of another network"
+        fits = "history" in sd and all(k in sd and sd[k].shape == v for k, v in want.items())
+        if not fits or any(known.get(".".join(k.split(".")[:2])) != v.shape for k, v in opt.items()): return "it is of another network"
         if sd["history"].dim() != 2 or len(sd["history"]) != sd["epoch"]: return "its epochs do not fit together"
         return "" if is_finite({k: v for k, v in sd.items() if k != "history"}) else "it holds numbers that are not finite"
 
@@ -369,7 +373,8 @@ class Checkpoint(Callback):
         return 0
 
     def before_fit(self):
-        if self.smooth: self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = self.smooth # fastai begins its mean anew
+        mean = self.recorder.smooth_loss
+        if self.smooth: mean.count, mean.val = self.smooth # fastai would begin its mean anew
 
     def before_epoch(self):
         self.dls.train.n_inp # a fresh loader looks at an item to learn this: before the seed, not after
@@ -380,17 +385,18 @@ class Checkpoint(Callback):
         if self.epoch < self.start: return # skipped, since it was done before
         net = get_model(self.model).state_dict()
         if not is_finite(net):
-            raise InputError(f"the weights are not finite numbers after epoch {self.epoch}: train under another --model_name with a smaller --lr or --clip. "
-                             "The last good checkpoint is kept")
+            raise InputError(f"the weights are not finite numbers after epoch {self.epoch}: train under another --model_name "
+                             "with a smaller --lr or --clip. The last good checkpoint is kept")
         self.rows.append([self.epoch, *map(float, self.recorder.values[-1])])
         if not rank_distrib(): self.save(net)
         distrib_barrier()
 
     def save(self, net): # The weights
         sd = {f"net.{k}": v for k, v in net.items()}
-        for i, (p, *_) in enumerate(self.opt.all_params()): sd |= {f"opt.{i}.{k}": torch.as_tensor(v) for k, v in self.opt.state[p].items()}
-        mean = self.recorder.smooth_loss
-        sd |= dict(epoch=torch.tensor(self.epoch + 1), history=torch.tensor(self.rows, dtype=torch.float64), count=torch.tensor(mean.count), smooth=mean.val)
+        for i, (p, *_) in enumerate(self.opt.all_params()):
+            sd |= {f"opt.{i}.{k}": torch.as_tensor(v) for k, v in self.opt.state[p].items()}
+        mean, history = self.recorder.smooth_loss, torch.tensor(self.rows, dtype=torch.float64)
+        sd |= dict(epoch=torch.tensor(self.epoch + 1), history=history, count=torch.tensor(mean.count), smooth=mean.val)
         self.write_history()
         with whole(self.file) as f: save_file({k: v.detach().cpu().contiguous() for k, v in sd.items()}, f)
 
@@ -398,7 +404,8 @@ class Checkpoint(Callback):
         with whole(self.history) as f: self.table().to_csv(f, index=False)
 
     def table(self): # Loss and metrics of each epoch
-        return pd.DataFrame(self.rows, columns=["epoch", "train_loss", "valid_loss", "accuracy", "box_lwlrap"]).astype(dict(epoch=int))
+        names = ["epoch", "train_loss", "valid_loss", "accuracy", "box_lwlrap"]
+        return pd.DataFrame(self.rows, columns=names).astype(dict(epoch=int))
 
 # %% ../nbs/04_train.ipynb #e2d0bbde
 def fit(
@@ -432,7 +439,8 @@ def train_fold(
     "Train one fold and write it below `folder`; return its last row of history."
     out = Path(folder)/f"fold{fold}"
     with first():
-        if (out/"checkpoint.safetensors").exists() and not (out/"recordings.csv").exists(): Checkpoint(out).forget("no recordings.csv beside it")
+        if (out/"checkpoint.safetensors").exists() and not (out/"recordings.csv").exists():
+            Checkpoint(out).forget("no recordings.csv beside it")
         table, ids = read_folds(folder, cfg.n_folds), set(boxes.recording_id)
         if cfg.pseudo: ids |= set(read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]).recording_id)
         ids = begin_fold(folder, fold, table, ids)
@@ -513,7 +521,9 @@ def claim(
     cfg):   # `RunConfig` with its species and epochs
     "Write `cfg` to `folder`, or raise `InputError` if the folder belongs to a run with other settings."
     if (folder/"config.json").exists(): adopt(folder, cfg); return
-    if rank_distrib(): raise InputError(f"process {rank_distrib()} does not see {folder/'config.json'}: all machines must share the disk of --models and --waves")
+    if rank_distrib():
+        raise InputError(f"process {rank_distrib()} does not see {folder/'config.json'}: all machines must share the disk "
+                         "of --models and --waves")
     if cfg.pseudo and "://" not in cfg.pseudo: # by its name if it is in the folder of the run, which may be moved
         f = Path(cfg.pseudo).resolve()
         cfg = replace(cfg, pseudo=f.name if f.parent == folder.resolve() else str(f))
@@ -570,7 +580,9 @@ def rfcx_train(
         with first(): cfg, boxes, store = begin_run(path, cfg, waves, folder, n_workers)
         for k in folds:
             with working(folder/f"fold{k}", "rfcx_train") if not rank_distrib() else nullcontext():
-                if (folder/f"fold{k}"/"weights.safetensors").exists(): print(f"fold {k} is trained already: {folder/f'fold{k}'}"); continue
+                if (folder/f"fold{k}"/"weights.safetensors").exists():
+                    print(f"fold {k} is trained already: {folder/f'fold{k}'}")
+                    continue
                 last = train_fold(cfg, boxes, k, store, folder, n_workers)
             print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a heard species first, LWLRAP {last.box_lwlrap:.3f}; written to {folder/f'fold{k}'}")
         if not rank_distrib(): model_card(folder)
