@@ -8,15 +8,16 @@ __all__ = ['RATE', 'LAG', 'PLACES', 'FOLDS', 'read_sites', 'group_ids', 'read_ex
            'extend_folds', 'learned', 'begin_fold', 'held_out', 'fold_boxes']
 
 # %% ../nbs/01b_folds.ipynb #a568621a
+from .core import (as_path, atomic_write, csv_escape, InputError, Number, printable, progress, raise_bad_rows,
+                          read_csv_table, sanitize, working)
+from .parallel import parallel_map
+from .preprocess import find_recordings, open_audio
 import os, warnings
 from collections import defaultdict
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf, soxr
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from sklearn.model_selection import StratifiedGroupKFold
-from .core import (InputError, Number, as_path, cell, clean, printable, progress, raise_bad_rows, read_csv_table,
-                          whole, working)
-from .preprocess import find_recordings, map_jobs, opened
 
 # %% ../nbs/01b_folds.ipynb #3c42056f
 def read_sites(
@@ -27,7 +28,7 @@ def read_sites(
     key = next((k for k in ("recording_id", "recording") if k in (cols := list(read_csv_table(f, {}, what)))), None)
     if not key or "site" not in cols: return {}, "recordings.csv does not have the columns recording_id and site"
     df = read_csv_table(f, {key: str, "site": str}, what, key)
-    return {k: s for k, s in zip(df[key], df.site.map(clean)) if s}, ""
+    return {k: s for k, s in zip(df[key], df.site.map(sanitize)) if s}, ""
 
 # %% ../nbs/01b_folds.ipynb #12cdad3f
 def group_ids(
@@ -59,7 +60,7 @@ def read_excerpt(
     seconds, # Its length
     rate):   # Sample rate wanted, in Hz
     "(n_samples,) float32 excerpt of `file`, channels averaged; shorter at the end of the recording."
-    with opened(file) as o, sf.SoundFile(o) as f:
+    with open_audio(file) as o, sf.SoundFile(o) as f:
         f.seek(int(np.clip(at*f.samplerate, 0, f.frames)))
         x = f.read(int(seconds*f.samplerate), dtype="float32", always_2d=True).mean(1)
         return soxr.resample(x, f.samplerate, rate, "HQ") if f.samplerate != rate else x
@@ -102,7 +103,7 @@ def same_sound(
     "Median, over three places, of the highest correlation of about 3 s of `a` and `b`, from 0 to 1."
     n, rate, peaks = min(3., max(seconds - 2*LAG, seconds/2)), RATE, []
     for file in (a, b):
-        with opened(file) as o: rate = min(rate, sf.info(o).samplerate)
+        with open_audio(file) as o: rate = min(rate, sf.info(o).samplerate)
     for k in PLACES:
         t = float(np.clip(seconds*k - n/2, LAG, max(seconds - n - LAG, LAG)))
         x, y = read_excerpt(a, t, n, rate), read_excerpt(b, t - LAG, n + 2*LAG, rate)
@@ -112,7 +113,7 @@ def same_sound(
 # %% ../nbs/01b_folds.ipynb #cb7ff894
 def _seconds(file): # Length of a recording by its header; nan if it cannot be read
     try:
-        with opened(file) as o: return sf.info(o).duration
+        with open_audio(file) as o: return sf.info(o).duration
     except (OSError, RuntimeError): return np.nan
 
 def _fingerprint(k, file, seconds): # A job of `find_duplicates`
@@ -124,7 +125,7 @@ def _same(a, file_a, b, file_b, seconds): # A job of `find_duplicates`
     except (OSError, RuntimeError, ValueError): return a, b, 0.
 
 def _each(f, jobs, n_workers, desc): # `f` of each of `jobs`; a few jobs are not worth starting processes
-    return progress(map_jobs(f, jobs, 0 if len(jobs) < 20 else n_workers), len(jobs), desc)
+    return progress(parallel_map(f, jobs, 0 if len(jobs) < 20 else n_workers), len(jobs), desc)
 
 def similar_pairs(
     prints,  # (n, n_features) fingerprints
@@ -200,7 +201,7 @@ def add_folds(
 FOLDS = ["recording_id", "fold", "group"]
 
 def _write(df, file): # A table; where it goes
-    with whole(file) as f: df.assign(**{c: df[c].map(cell) for c in ("recording_id", "group")}).to_csv(f, index=False)
+    with atomic_write(file) as f: df.assign(**{c: df[c].map(csv_escape) for c in ("recording_id", "group")}).to_csv(f, index=False)
 
 def _only(file, df, columns): # Raise if `df`, read from `file`, has other columns
     extra = [c for c in df if c not in columns]
