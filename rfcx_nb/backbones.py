@@ -13,7 +13,7 @@ import difflib, importlib, logging, urllib
 from pathlib import Path
 import timm, torch
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.torch import load_file
 from safetensors.torch import save_file
 from torch import nn
 

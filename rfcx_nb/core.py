@@ -106,7 +106,7 @@ class AudioConfig:
 
 # %% ../nbs/core.ipynb #12f23f9b
 HOST = f"{crc32(socket.gethostname().encode()):08x}"
-TEMP = re.compile(r"\.[0-9a-f]{8}\.(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]+)\.tmp(\.[^.]*)?") # names that `whole` gives
+TEMP = re.compile(r"\.[0-9a-f]{8}\.(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]+)\.tmp(\.[^.]*)?") # names that `atomic_write` gives
 
 @contextmanager
 def atomic_write(
@@ -137,7 +137,7 @@ def is_running(pid): # Number of a process of this computer
     except PermissionError: pass # another user's
     return True
 
-def sweep(folder): # Folder in which `whole` writes
+def sweep(folder): # Folder in which `atomic_write` writes
     "Remove temporary files, in `folder` and below, of processes of this computer that were killed."
     for root, _, names in os.walk(folder):
         for m in filter(None, map(TEMP.fullmatch, names)):

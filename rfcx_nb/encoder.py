@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np, pandas as pd, torch
 from safetensors import safe_open, SafetensorError
 from safetensors.numpy import load_file
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 from torch import nn
 
 # %% ../nbs/03b_encoder.ipynb #b4e0d8bc

@@ -34,7 +34,7 @@ from fastai.learner import Callback, Learner
 from fastai.metrics import AccumMetric
 from fastai.torch_core import default_device, distrib_barrier, get_model, num_distrib, rank_distrib, set_seed
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.torch import load_file
 from safetensors.torch import save_file
 import fastai.callback.fp16, fastai.callback.schedule # they give Learner its to_fp16 and fit_one_cycle
 
