@@ -91,18 +91,18 @@ def public(tree): # module's tree -> (name, parameters or fields, their names) o
             if isinstance(f, FUNC) and (f.name in ("__init__", "__call__") or not f.name.startswith("_")):
                 yield f"{o.name}.{f.name}", params(f)
 
+def types(a): # parameter or field -> names in its annotation
+    return {o.id for o in ast.walk(a.annotation) if isinstance(o, ast.Name)} if a.annotation else set()
+
 def doc_gaps(src, tree, classes): # a module; its tree; classes of the project -> (name, undocumented parameters)
     tokens = [o for o in tokenize.generate_tokens(io.StringIO(src).readline) if o.type == tokenize.COMMENT]
     behind = {o.start[0] for o in tokens if o.line[:o.start[1]].strip()}
     above = {o.start[0] + 1 for o in tokens} - {o + 1 for o in behind}
     for name, ps in public(tree):
         lines = [a.lineno for a in ps]
-        def documented(a):
-            own = lines.count(a.lineno) == 1 and (a.lineno in behind or a.lineno in above)
-            kind = {o.id for o in ast.walk(a.annotation) if isinstance(o, ast.Name)} if a.annotation else set()
-            return own or kind & classes
-        gaps = [a.arg if isinstance(a, ast.arg) else a.target.id for a in ps if not documented(a)]
-        if gaps: yield name, gaps
+        own = {i for i in lines if lines.count(i) == 1} & (behind | above)
+        gaps = [a for a in ps if a.lineno not in own and not types(a) & classes]
+        if gaps: yield name, [a.arg if isinstance(a, ast.arg) else a.target.id for a in gaps]
 
 def wide(src): # source of a cell -> numbers of its lines that are too wide
     return [i for i, s in enumerate(src.splitlines(), 1) if len(s) > WIDTH and "://" not in s and s.count("| ") < 4]
