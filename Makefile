@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/rfcx_demo $(ARGS)
 
 bench: $(READY)
-	$(BIN)/rfcx_bench $(ARGS)
+	$(BIN)/rfcx_bench --out results/bench.json $(ARGS)
 
 # The notebooks write about 2 GB of recordings and runs into the folder for temporary files: they get one of their own
 test: $(READY)

@@ -16,4 +16,5 @@ setup(name=cfg["lib_name"], version=cfg["version"], description=cfg["description
       install_requires=cfg["requirements"].split(), extras_require=extras,
       entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": ["rfcx_nb=rfcx_nb._modidx:d"]},
       long_description=(here/"README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",
-      classifiers=["Intended Audience :: Science/Research", *(f"Programming Language :: Python :: 3.{v}" for v in range(10, 14))])
+      classifiers=["Intended Audience :: Science/Research",
+                   *(f"Programming Language :: Python :: 3.{v}" for v in range(10, 14))])

@@ -1,5 +1,6 @@
-"""The notebook kaggle_kernel on a stand-in of Kaggle's machine: an environment without this library and without what Kaggle's image lacks, the attached folders
-mounted read-only at /kaggle/input, no network, another working directory. Usage: kaggle.py ENVIRONMENT FOLDER, with an environment that has the wheel."""
+"""The notebook kaggle_kernel on a stand-in of Kaggle's machine: an environment without this library and without what
+Kaggle's image lacks, the attached folders mounted read-only at /kaggle/input, no network, another working directory.
+Usage: kaggle.py ENVIRONMENT FOLDER, with an environment that has the wheel."""
 import json, os, re, shutil, socket, sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distributions
@@ -13,11 +14,17 @@ LACKS = ["rfcx_nb", "nnAudio", "audiomentations", "numpy-minmax", "numpy-rms", "
 NOTEBOOK = Path(__file__).resolve().parents[1]/"nbs"/"kaggle_kernel.ipynb"
 COMPETITION, MODEL = "rfcx-species-audio-detection", "tf_efficientnet_lite0"
 
-def cells(): return ["".join(c["source"]) for c in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+def cells():
+    nb = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    return ["".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "code"]
 def freeze(): return {f"{d.metadata['Name']}=={d.version}" for d in distributions()}
-def content(folder): return {f.relative_to(folder).as_posix(): (f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(folder.rglob("*"))}
+def content(folder):
+    stats = {f.relative_to(folder).as_posix(): f.stat() for f in sorted(folder.rglob("*"))}
+    return {k: (o.st_size, o.st_mtime_ns) for k, o in stats.items()}
 
 # Inside: what Kaggle does with a notebook
+STOP = "import rfcx_nb.train\ndef stop(*args): raise KeyboardInterrupt\nrfcx_nb.train.save_weights = stop\n"
+
 def inside(story):
     from IPython.core.interactiveshell import InteractiveShell
     try: Path("/kaggle/input/note").touch()
@@ -28,7 +35,7 @@ def inside(story):
     before, shell = freeze(), InteractiveShell.instance()
     for src in cells():
         if "EPOCHS = 0 if kaggle" in src: src = src.replace("0 if kaggle", "2 if kaggle")
-        if story == "stopped" and "rfcx_train(path" in src: src = "import rfcx_nb.train\ndef stop(*args): raise KeyboardInterrupt\nrfcx_nb.train.save_weights = stop\n" + src
+        if story == "stopped" and "rfcx_train(path" in src: src = STOP + src
         res = shell.run_cell(src)
         if e := res.error_before_exec or res.error_in_exec: print(f"ended: {type(e).__name__}: {e}"); break
     print("replaced:", sorted(before - freeze()))
@@ -51,7 +58,8 @@ done
 mkdir -p "$1/kaggle/input" "$1/kaggle/working"
 mount --bind "$2/input" "$1/kaggle/input" && mount -o remount,bind,ro "$1/kaggle/input"
 mount --bind "$2/working" "$1/kaggle/working"
-exec chroot "$1" /usr/bin/env -i PATH=/usr/bin:/bin HOME="$2" OMP_NUM_THREADS=1 MPLBACKEND=Agg "$2/image/bin/python" -W ignore "$3" --inside "$4"
+exec chroot "$1" /usr/bin/env -i PATH=/usr/bin:/bin HOME="$2" OMP_NUM_THREADS=1 MPLBACKEND=Agg \\
+     "$2/image/bin/python" -W ignore "$3" --inside "$4"
 """
 
 def kaggle(work, story, attach): # Folder; what happens; name below /kaggle/input to folder
@@ -61,8 +69,11 @@ def kaggle(work, story, attach): # Folder; what happens; name below /kaggle/inpu
     shutil.copytree(work/"image", there/"image", symlinks=True)
     for name, folder in attach.items(): shutil.copytree(folder, there/"input"/name)
     was = content(there/"input")
-    r = run(["unshare", "-rmn", "sh", "-c", ENTER, "sh", there/"root", there, Path(__file__).resolve(), story], capture_output=True, text=True)
-    assert r.returncode == 0 and "replaced: []" in r.stdout and ("ended: " in r.stdout) == (not (there/"working"/"submission.csv").exists()), f"{story}: ended with {r.returncode}\n{r.stdout[-3000:]}{r.stderr[-3000:]}"
+    r = run(["unshare", "-rmn", "sh", "-c", ENTER, "sh", there/"root", there, Path(__file__).resolve(), story],
+            capture_output=True, text=True)
+    written = (there/"working"/"submission.csv").exists()
+    good = r.returncode == 0 and "replaced: []" in r.stdout and ("ended: " in r.stdout) == (not written)
+    assert good, f"{story}: ended with {r.returncode}\n{r.stdout[-3000:]}{r.stderr[-3000:]}"
     assert content(there/"input") == was, f"{story}: the attached folders have changed"
     print(f"  {story}, {perf_counter()-t:.0f} s", flush=True)
     return r.stdout, there/"working"
@@ -71,14 +82,19 @@ def says(said, *texts):
     for o in texts: assert o in said, f"{o!r} is missing in:\n{said[-3000:]}"
 
 def is_submission(working, data): # A working folder; the competition's
-    sub, sample = ([line.split(",") for line in f.read_text().splitlines()] for f in (working/"submission.csv", data/"sample_submission.csv"))
-    assert sub[0] == sample[0] and [o[0] for o in sub] == [o[0] for o in sample] and {len(o) for o in sub} == {len(sample[0])}
+    files = working/"submission.csv", data/"sample_submission.csv"
+    sub, sample = ([line.split(",") for line in f.read_text().splitlines()] for f in files)
+    assert sub[0] == sample[0] and [o[0] for o in sub] == [o[0] for o in sample]
+    assert {len(o) for o in sub} == {len(sample[0])}
     return {o[0]: [*map(float, o[1:])] for o in sub[1:]}
 
 def main(env, work):
-    if (sys.platform, machine()) != ("linux", "x86_64"): print(f"  skipped: Kaggle's machine is Linux on x86_64, and this is {sys.platform} on {machine()}"); return
+    here = sys.platform, machine()
+    if here != ("linux", "x86_64"):
+        return print(f"  skipped: Kaggle's machine is Linux on x86_64, and this is {here[0]} on {here[1]}")
     ok = run(["unshare", "-rmn", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True, text=True)
-    if ok.returncode: print(f"  skipped: the stand-in needs user namespaces, which are not allowed here ({ok.stderr.strip()})"); return
+    if ok.returncode:
+        return print(f"  skipped: the stand-in needs user namespaces, which are not allowed here ({ok.stderr.strip()})")
     os.environ["IN_TEST"] = "1" # no progress bars
     from rfcx_nb.forest import make_forest
     work.mkdir(parents=True)
@@ -92,20 +108,25 @@ def main(env, work):
     new = lambda **kw: {f"competitions/{COMPETITION}": data, "datasets/you/rfcx-nb-wheels/wheels": work/"wheels", **kw}
     weights = {"datasets/you/rfcx-nb-weights": work/"weights"}
     with ThreadPoolExecutor(2) as ex:
-        stories = (("stopped", new(**weights)), ("no weights", old()), ("nothing attached", {}), ("no wheels", {COMPETITION: data}))
+        stories = (("stopped", new(**weights)), ("no weights", old()), ("nothing attached", {}),
+                   ("no wheels", {COMPETITION: data}))
         (cut, one), *lacking = ex.map(lambda o: kaggle(work, *o), stories)
     says(cut, "ended: KeyboardInterrupt")
-    for (said, _), text in zip(lacking, (f"{MODEL}.safetensors: attach a dataset with ImageNet's weights", "train_tp.csv: attach the competition's data", "rfcx_nb-*.whl: attach the dataset of wheels")):
+    texts = (f"{MODEL}.safetensors: attach a dataset with ImageNet's weights",
+             "train_tp.csv: attach the competition's data", "rfcx_nb-*.whl: attach the dataset of wheels")
+    for (said, _), text in zip(lacking, texts):
         says(said, f"ended: FileNotFoundError: /kaggle/input holds no {text}")
     shutil.rmtree(one/"waves") # it is made again
     said, two = kaggle(work, "goes on", new(**weights, **{"notebooks/you/kernel": one}))
-    says(said, "going on after epoch 2 of 2", "installed: audiomentations", "nnaudio", "rfcx-nb", "submission.csv: 5 rows")
+    says(said, "going on after epoch 2 of 2", "installed: audiomentations", "nnaudio", "rfcx-nb",
+         "submission.csv: 5 rows")
     for line in re.findall("^(?:installed|  note): .*", said, re.M): print("   ", line)
     a = is_submission(two, data)
     said, three = kaggle(work, "trained", old(run=two/"models"))
     says(said, "trained already: /kaggle/input/run/model_0")
     b = is_submission(three, data)
-    assert not (three/"waves").exists() and all(abs(x - y) < .03 for k in a for x, y in zip(a[k], b[k])) # the precision that is fastest may be another
+    assert not (three/"waves").exists()
+    assert all(abs(x - y) < .03 for k in a for x, y in zip(a[k], b[k])) # the fastest precision may be another
 
 if __name__ == "__main__":
     if sys.argv[1] == "--inside": inside(sys.argv[2])

@@ -1,4 +1,5 @@
-"""The pages of the site, by nbdev's own processing: every link between them, and to a heading, leads somewhere, and every picture is there. Run where settings.ini lies."""
+"""The pages of the site, by nbdev's own processing: every link between them, and to a heading, leads somewhere, and
+every picture is there. Run in the folder of settings.ini."""
 import html, re, sys, warnings
 from pathlib import Path
 import nbformat
@@ -9,9 +10,11 @@ from nbdev.serve import proc_nbs
 warnings.simplefilter("ignore")
 root, cfg, faults, n = Path(proc_nbs(force=True, n_workers=0)), get_config(), [], 0
 site = f"{cfg.doc_host}{cfg.doc_baseurl}/"
-pages = {f"{f.stem}.html": HTMLExporter().from_notebook_node(nbformat.read(f, 4))[0].split("<body", 1)[1] for f in sorted(root.glob("*.ipynb"))}
-names = {re.sub(r"^\d+[a-z]?_", "", k): k for k in pages} | {k: k for k in pages} # nbdev calls 04_train's page train.html
-heads = {k: {o.lower() for o in re.findall(r'id="([^"]+)"', t) + re.findall(r"\{#([\w.:-]+)", t)} for k, t in pages.items()}
+def body(f): return HTMLExporter().from_notebook_node(nbformat.read(f, 4))[0].split("<body", 1)[1]
+def anchors(text): return {o.lower() for o in re.findall(r'id="([^"]+)"', text) + re.findall(r"\{#([\w.:-]+)", text)}
+pages = {f"{f.stem}.html": body(f) for f in sorted(root.glob("*.ipynb"))}
+names = {re.sub(r"^\d+[a-z]?_", "", k): k for k in pages} | {k: k for k in pages} # 04_train's page is train.html
+heads = {k: anchors(t) for k, t in pages.items()}
 for page, text in pages.items():
     text = re.sub(r"<script.*?</script>", "", text, flags=re.S)
     for to in map(html.unescape, re.findall(r'<a[^>]+href="([^"]+)"', text) + re.findall(r"\]\((\S+?)\)", text)):

@@ -1,4 +1,4 @@
-"What the wheel's users get: run with `python -I` outside the tree, by a Python that has the wheel and none of the development tools."
+"What users of the wheel get. Run with `python -I` outside the tree, in an environment without the development tools."
 import sys, sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -14,12 +14,15 @@ def python(code): run([sys.executable, "-I", "-c", code], check=True)
 
 # The library that is looked at is the installed one, and it does without nbdev
 import rfcx_nb
-assert Path(rfcx_nb.__file__).is_relative_to(sysconfig.get_path("purelib")), f"{rfcx_nb.__file__} is not the installed wheel"
+installed = Path(rfcx_nb.__file__).is_relative_to(sysconfig.get_path("purelib"))
+assert installed, f"{rfcx_nb.__file__} is not the installed wheel"
 assert find_spec("nbdev") is None, "nbdev is installed here, so this cannot show that the library does without it"
-ok(f"rfcx_nb {rfcx_nb.__version__}, no nbdev, fastai {import_module('fastai').__version__}, fastcore {import_module('fastcore').__version__}")
+versions = ", ".join(f"{k} {import_module(k).__version__}" for k in ("rfcx_nb", "fastai", "fastcore"))
+ok(f"{versions}, no nbdev")
 
 # Workers that only read sound start fast
-python("import sys, rfcx_nb.preprocess; bad = {'torch', 'fastai'} & set(sys.modules); assert not bad, f'rfcx_nb.preprocess imports {bad}'")
+python("import sys, rfcx_nb.preprocess; bad = {'torch', 'fastai'} & set(sys.modules); "
+       "assert not bad, f'rfcx_nb.preprocess imports {bad}'")
 ok("rfcx_nb.preprocess imports neither torch nor fastai")
 
 # Every module
@@ -30,23 +33,26 @@ ok("imports " + ", ".join(names))
 # Every command
 commands = sorted(e.name for e in entry_points(group="console_scripts") if e.module.startswith("rfcx_nb."))
 assert commands, "the wheel has no commands"
-with ThreadPoolExecutor(2) as ex: helps = list(ex.map(lambda c: run([Path(sysconfig.get_path("scripts"))/c, "--help"], capture_output=True, text=True), commands))
+def call(name, *args): return run([Path(sysconfig.get_path("scripts"))/name, *args], capture_output=True, text=True)
+with ThreadPoolExecutor(2) as ex: helps = list(ex.map(lambda c: call(c, "--help"), commands))
 for c, r in zip(commands, helps):
-    assert r.returncode == 0 and "usage" in r.stdout.lower(), f"{c} --help ended with {r.returncode}:\n{r.stdout}{r.stderr}"
+    good = r.returncode == 0 and "usage" in r.stdout.lower()
+    assert good, f"{c} --help ended with {r.returncode}:\n{r.stdout}{r.stderr}"
 ok("--help of " + ", ".join(commands))
 
 # A short piece of work, from sound to submission, and the recipe's own flags whichever fastcore is installed
 def command(line):
-    name, *args = line.split()
-    r = run([Path(sysconfig.get_path("scripts"))/name, *args], capture_output=True, text=True)
+    r = call(*line.split())
     assert r.returncode == 0, f"{line} ended with {r.returncode}:\n{r.stdout[-2000:]}{r.stderr[-2000:]}"
 
 command("rfcx_demo --n_train 12 --n_test 4 --seconds 10 --epochs 1 --out d")
-command("rfcx_train --recipe --path d/forest --fold 0 --model_name model_0 --model resnet10t --pretrained false --sample_rate 32000 --n_mels 128 "
-        "--hop_length 640 --bs 4 --head_ps 0.8 --tile_width 256 --mixup true --epochs 1")
+command("rfcx_train --recipe --path d/forest --fold 0 --model_name model_0 --model resnet10t --pretrained false "
+        "--sample_rate 32000 --n_mels 128 --hop_length 640 --bs 4 --head_ps 0.8 --tile_width 256 --mixup true "
+        "--epochs 1")
 command("rfcx_validate --path d/forest")
 command("rfcx_predict --path d/forest --model_name model_0 --tile_width 64,128,256 --prevalence em --save_preds true")
-command("rfcx_predict --path d/forest/test --model_name model_0 --out scan --format csv,parquet,raven,audacity --threshold 0.01")
+command("rfcx_predict --path d/forest/test --model_name model_0 --out scan --format csv,parquet,raven,audacity "
+        "--threshold 0.01")
 command("rfcx_report --path scan --each 1")
 command("rfcx_ensemble d/forest/preds/model_0/submission.csv preds/model_0/submission.csv --out submission.csv")
 assert len(Path("submission.csv").read_text().splitlines()) == 5 and Path("d/forest/map.png").stat().st_size > 10_000
