@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ |= dict(IN_TEST="1", OMP_NUM_THREADS="1", MPLBACKEND="agg")
 import numpy as np, soundfile as sf, torch
 torch.set_num_threads(1)
-from rfcx_nb.core import run_command
+from rfcx_nb.cli import run_command
 from rfcx_nb.forest import make_forest
 from rfcx_nb.box_tables import rfcx_import
 from rfcx_nb.preprocess import rfcx_preprocess

@@ -9,7 +9,8 @@ __all__ = ['PLAIN', 'STEPS', 'PSEUDO', 'PRIOR', 'BIRDNET', 'row_settings', 'run_
 from pathlib import Path
 from time import perf_counter
 import pandas as pd
-from .core import InputError, command, on_path, whole
+from .cli import command
+from .core import InputError, on_path, whole
 from .encoder import ENCODERS
 from .pseudo_labels import rfcx_pseudo_label
 from .tiled_inference import rfcx_predict

@@ -12,7 +12,8 @@ __all__ = ['WIDTHS', 'STAGES', 'timings', 'as_row', 'compare', 'machine', 'peak_
            'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table', 'merge', 'rfcx_bench']
 
 # %% ../nbs/bench.ipynb #b82d4f38
-from .core import InputError, SoundConfig, command, load_json, save_json
+from .cli import command
+from .core import InputError, SoundConfig, load_json, save_json
 import importlib.metadata, os, platform, random, shutil, subprocess, sys, tempfile
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy

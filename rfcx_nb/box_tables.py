@@ -13,7 +13,8 @@ import csv, io, os, re
 from zlib import crc32
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
-from .core import InputError, Number, cell, clean, command, local, on_path, printable, progress, raise_bad_rows, read_csv_table, uncell, whole, working
+from .cli import command
+from .core import InputError, Number, cell, clean, local, on_path, printable, progress, raise_bad_rows, read_csv_table, uncell, whole, working
 from .crops import BOX
 from .preprocess import AUDIO, find_recordings, opened
 

@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from time import perf_counter
 import matplotlib.pyplot as plt, pandas as pd
-from .core import command, on_path
+from .cli import command
+from .core import on_path
 from .crops import species_names
 from .forest import make_forest
 from .preprocess import find_recordings, read_audio

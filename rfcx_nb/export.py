@@ -13,7 +13,8 @@ import numpy as np, torch, torch.nn.functional as F
 from torch import nn
 from . import __version__
 from .augment import LogMel, filterbank, normalise
-from .core import InputError, command, local, plain_name, sweep, whole
+from .cli import command
+from .core import InputError, local, plain_name, sweep, whole
 from .detections import read_thresholds
 from .model import BandHead, pool_rows
 from .tiled_inference import has_gate, load_run, need_onnx, one_pass_fits, score_pass, to_onnx

@@ -19,7 +19,8 @@ from pathlib import Path
 from uuid import uuid4
 import numpy as np, pandas as pd, soundfile as sf, soxr, matplotlib.pyplot as plt
 from matplotlib.mlab import specgram
-from .core import InputError, as_path, command, local, on_path, plain_name, printable, progress, quiet_worker, read_csv_table, whole, working
+from .cli import command, quiet_worker
+from .core import InputError, as_path, local, on_path, plain_name, printable, progress, read_csv_table, whole, working
 
 # %% ../nbs/00_preprocess.ipynb #1782e857
 def show_spec(

@@ -13,7 +13,8 @@ import numpy as np, pandas as pd
 from fastai.torch_core import default_device
 from scipy.optimize import brentq
 from scipy.special import expit, logit
-from .core import InputError, as_path, command, local, plain_name, whole, working
+from .cli import command
+from .core import InputError, as_path, local, plain_name, whole, working
 from .crops import targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings

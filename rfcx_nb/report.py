@@ -15,7 +15,8 @@ import numpy as np, pandas as pd, soundfile as sf
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from .box_tables import write_boxes_csv
-from .core import InputError, Number, command, load_json, on_path, progress, raise_bad_rows, read_csv_table, whole
+from .cli import command
+from .core import InputError, Number, load_json, on_path, progress, raise_bad_rows, read_csv_table, whole
 from .preprocess import find_recordings, opened, show_spec
 
 # %% ../nbs/06a_report.ipynb #083e3e36

@@ -13,7 +13,8 @@ __all__ = ['BACKENDS', 'tile_starts', 'score_tiles', 'load_run', 'score_pass', '
            'to_score', 'wanted']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
-from .core import InputError, Number, as_path, cell, command, load_json, local, on_path, plain_name, printable, progress, quiet_worker, read_csv_table, save_json, whole, working
+from .cli import command, quiet_worker
+from .core import InputError, Number, as_path, cell, load_json, local, on_path, plain_name, printable, progress, read_csv_table, save_json, whole, working
 import json, os, shutil, warnings
 from contextlib import suppress
 from copy import deepcopy

@@ -10,8 +10,9 @@ __all__ = ['RECIPE', 'HEAD', 'lwlrap', 'lwlrap_floors', 'evaluate', 'cross_entro
            'bring', 'adopt', 'claim', 'model_card', 'rfcx_train', 'begin_run', 'soft_ids', 'with_precision']
 
 # %% ../nbs/04_train.ipynb #08b14e66
-from .core import (InputError, SoundConfig, as_path, command, from_dict, load_json, local, on_path, plain_name, quiet_worker,
-                          save_json, settings, uncell, whole, within, working)
+from .cli import command, quiet_worker
+from .core import (InputError, SoundConfig, as_path, from_dict, load_json, local, on_path, plain_name, save_json, settings,
+                          uncell, whole, within, working)
 import os, random
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, replace

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf, matplotlib.pyplot as plt
 from fastai.torch_core import default_device
 from sklearn.metrics import precision_recall_curve, roc_auc_score
-from .core import InputError, as_path, command, local, plain_name, whole, working
+from .cli import command
+from .core import InputError, as_path, local, plain_name, whole, working
 from .crops import species_bands, species_names
 from .detections import PRECISION, narrow, sides, thresholds, write_thresholds
 from .folds import fold_boxes, held_out, read_folds
