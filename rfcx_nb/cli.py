@@ -6,7 +6,7 @@
 __all__ = ['STOP_SIGNALS', 'STOPPED', 'parser', 'parse', 'outline', 'command', 'commands', 'os_error', 'stoppable',
            'quiet_worker', 'check', 'run_command', 'main']
 
-# %% ../nbs/cli.ipynb #e4335f99
+# %% ../nbs/cli.ipynb #b4cb3a2c
 import argparse, ast, errno, inspect, os, re, signal, sys, threading, time
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields, is_dataclass
@@ -72,7 +72,7 @@ def parse(f, argv): # Words as a shell would hand them over
     star = [k for k, p in inspect.signature(f).parameters.items() if p.kind == p.VAR_POSITIONAL]
     return (kw.pop(star[0]) if star else ()), kw
 
-# %% ../nbs/cli.ipynb #7d43a7cc
+# %% ../nbs/cli.ipynb #29bc5990
 @cache
 def _definitions(module): # Name of a module of this package
     "Dict of name to the statement that defines it: a function, a class, an assignment, or an import of that name alone."
@@ -102,7 +102,7 @@ def outline(
     exec(compile(ast.Module([ast.fix_missing_locations(node)], []), m.__file__, "exec"), vars(m))
     return getattr(m, name)
 
-# %% ../nbs/cli.ipynb #f00a2729
+# %% ../nbs/cli.ipynb #5abf2ef4
 def command(f): # A function whose parameters are annotated and commented; it returns False if a part of its work failed
     "`f` itself, marked as a command of its own name."
     return f
@@ -156,7 +156,7 @@ def quiet_worker(_=None): # What a DataLoader's `worker_init_fn` gets
         os._exit(1)
     threading.Thread(target=watch, daemon=True).start()
 
-# %% ../nbs/cli.ipynb #48e32eca
+# %% ../nbs/cli.ipynb #ee918fea
 STOPPED = "stopped. What is finished is kept: the same command goes on from there."
 
 def check(f, kw): # A command, or its `outline`; keyword arguments from `parse`
@@ -179,7 +179,8 @@ def run_command(f, argv): # A command, or its name; the words of its command lin
     try:
         with stoppable(leave, [signal.SIGINT, *STOP_SIGNALS]) if named else nullcontext():
             from rfcx_nb.core import InputError
-            module = commands()[f] if named else None
+            module = commands().get(f) if named else None
+            if named and not module: raise InputError(f"there is no command of this name; there are {', '.join(sorted(commands()))}")
             signature = outline(module, f) if named else f
             args, kw = parse(signature, argv)
             check(signature, kw)
@@ -194,14 +195,12 @@ def run_command(f, argv): # A command, or its name; the words of its command lin
         return say(STOPPED, 128 + (e.args[0] if e.args else signal.SIGINT))
     return 1 if res is False else 0
 
-# %% ../nbs/cli.ipynb #13293eeb
+# %% ../nbs/cli.ipynb #612df117
 def main():
     "Run the command that has the name of this script or, after `python -m rfcx_nb.cli`, of the first word; exit with its status."
     script = Path(sys.argv[0]).stem
-    name, *words = [script, *sys.argv[1:]] if script in commands() else sys.argv[1:] or [""]
-    if name not in commands(): sys.exit(f"{name or script} is not a command: give one of {', '.join(sorted(commands()))}")
+    name, *words = [script, *sys.argv[1:]] if script != "cli" else sys.argv[1:] or ["cli"]
     sys.exit(run_command(name, words))
 
-# %% ../nbs/cli.ipynb #f2c53f5d
-#| eval: false
-if __name__ == "__main__": main()
+# %% ../nbs/cli.ipynb #d6ea893a
+if __name__ == "__main__" and "__file__" in globals(): main() # not in a notebook
