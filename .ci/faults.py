@@ -3,8 +3,8 @@
     .venv/bin/python .ci/faults.py [--only WORD] [--table FILE.md] [--logs FOLDER]
 
 Everything is real: the real commands with tiny networks, real signals, a real full disk. Each case runs in a process of its own, forked from
-this one so that torch is imported once. A case holds if the command ends right, or with one clear sentence; if it is given again after the fault,
-its results must be those of an undisturbed run. The exit status is 0 if every case holds. What cannot be tried here (a full disk needs the right to
+this one so that torch is imported once; the cases that stop a command while it starts run its installed script. A case holds if the command
+ends right, or with one clear sentence; if it is given again after the fault, its results must be those of an undisturbed run. The exit status is 0 if every case holds. What cannot be tried here (a full disk needs the right to
 mount) is listed as left out.
 """
 import argparse, csv, hashlib, io, json, os, re, shutil, signal, subprocess, sys, tempfile, time, traceback
@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ |= dict(IN_TEST="1", OMP_NUM_THREADS="1", MPLBACKEND="agg")
 import numpy as np, soundfile as sf, torch
 torch.set_num_threads(1)
-from rfcx_nb.core import run_command
+from rfcx_nb.cli import run_command
 from rfcx_nb.forest import make_forest
 from rfcx_nb.box_tables import rfcx_import
 from rfcx_nb.preprocess import rfcx_preprocess
@@ -188,6 +188,18 @@ def interrupted(number, share): # A signal; when, as a share of the time that an
         return case.verdict()
     return fault
 
+def starting(library): # Part of the name of a library that the installed script imports before the command begins
+    def fault(name):
+        case = Case(name, WORK, BASE[name])
+        with open(case.log, "wb") as log:
+            p = subprocess.Popen([Path(sys.executable).with_name(name), *case.words], cwd=case.cwd, stdout=log, stderr=log, start_new_session=True)
+        while p.poll() is None and library not in Path(f"/proc/{p.pid}/maps").read_text(): time.sleep(.005)
+        case.check(p.poll() is None, f"ended with {p.poll()} and without {library}: {case.text.strip()[-100:]}")
+        p.send_signal(signal.SIGINT)
+        case.check((status := p.wait(60)) == 130 and "stopped. What is finished is kept" in case.text, f"exit status {status}, or no sentence")
+        return case.verdict()
+    return fault
+
 def twice(name):
     case = Case(name, WORK, BASE[name])
     pids = [case.go()]
@@ -201,6 +213,7 @@ def twice(name):
     return case.verdict()
 
 FAULTS = {"disk full": full_disk, "read-only": read_only, "target is a file": target_is_file, "one unreadable recording": unreadable,
+          "Ctrl-C before the imports": starting("numpy"), "Ctrl-C in the imports": starting("pandas"),
           "Ctrl-C at start": interrupted(signal.SIGINT, .02), "Ctrl-C in the middle": interrupted(signal.SIGINT, .5), "SIGTERM": interrupted(signal.SIGTERM, .4),
           "kill -9": interrupted(signal.SIGKILL, .6), "started twice": twice}
 

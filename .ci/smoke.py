@@ -1,5 +1,5 @@
 "What users of the wheel get. Run with `python -I` outside the tree, in an environment without the development tools."
-import sys, sysconfig
+import os, re, sys, sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -30,14 +30,19 @@ names = sorted(m.name for m in iter_modules(rfcx_nb.__path__) if not m.name.star
 for name in names: import_module(f"rfcx_nb.{name}")
 ok("imports " + ", ".join(names))
 
-# Every command
+# Every command. Its help page takes about half a second, may take ten on a busy machine, and imports nothing heavy
 commands = sorted(e.name for e in entry_points(group="console_scripts") if e.module.startswith("rfcx_nb."))
 assert commands, "the wheel has no commands"
-def call(name, *args): return run([Path(sysconfig.get_path("scripts"))/name, *args], capture_output=True, text=True)
-with ThreadPoolExecutor(2) as ex: helps = list(ex.map(lambda c: call(c, "--help"), commands))
+def call(name): # Its help page, and on stderr a line per import
+    env = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
+    script = Path(sysconfig.get_path("scripts"))/name
+    return run([script, "--help"], capture_output=True, text=True, timeout=10, env=env)
+with ThreadPoolExecutor(2) as ex: helps = list(ex.map(call, commands))
 for c, r in zip(commands, helps):
     good = r.returncode == 0 and "usage" in r.stdout.lower()
     assert good, f"{c} --help ended with {r.returncode}:\n{r.stdout}{r.stderr}"
+    heavy = re.findall(r"\| +(torch|fastai|timm|pandas)$", r.stderr, re.M)
+    assert not heavy, f"{c} --help imports {', '.join(heavy)}"
 ok("--help of " + ", ".join(commands))
 
 # A short piece of work, from sound to submission, and the recipe's own flags whichever fastcore is installed

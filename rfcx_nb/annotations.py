@@ -10,8 +10,9 @@ __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'MIN_BOXES', 'read_t
            'import_report', 'rfcx_import', 'write_training_tables']
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
-from .core import (atomic_write, command, csv_escape, csv_unescape, existing_path, InputError, local_path,
-                          Number, printable, progress, raise_bad_rows, read_csv_table, sanitize, working)
+from .cli import command
+from .core import (atomic_write, csv_escape, csv_unescape, existing_path, InputError, local_path, Number,
+                          printable, progress, raise_bad_rows, read_csv_table, sanitize, working)
 from .crops import BOX_COLS
 from .preprocess import AUDIO_EXTS, find_recordings, open_audio
 import csv, io, os, re

@@ -6,7 +6,8 @@
 __all__ = ['score_message', 'draw', 'rfcx_demo']
 
 # %% ../nbs/demo.ipynb #b2d9aa4b
-from .core import command, existing_path
+from .cli import command
+from .core import existing_path
 from .crops import species_names
 from .forest import make_forest
 from .metrics import score_submission

@@ -7,9 +7,10 @@ __all__ = ['DETECTION_COLS', 'WRITERS', 'Merged', 'merge_windows', 'detect', 'Wr
            'swap_in', 'write_detections', 'summarize_detections', 'detection_thresholds', 'kept_scores', 'rfcx_detect']
 
 # %% ../nbs/06_detections.ipynb #f54496b2
-from .backends import check_backend
 from .annotations import write_audacity, write_boxes_csv, write_per_recording, write_raven
-from .core import atomic_write, command, InputError, local_path, plain_name, progress, save_json, working
+from .backends import check_backend
+from .cli import command
+from .core import atomic_write, InputError, local_path, plain_name, progress, save_json, working
 from .runs import load_run
 from .scores import finest_scores, species_of
 from .tiled_inference import (fitted_windows, predict, Prediction, read_settings, report_errors,

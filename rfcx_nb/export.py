@@ -9,7 +9,8 @@ __all__ = ['OUTPUTS', 'OnnxLogMel', 'window_starts', 'OnnxModel', 'metadata', 'w
 # %% ../nbs/08_export.ipynb #f5ff1ac9
 from . import __version__
 from .backends import need_onnx, to_onnx
-from .core import atomic_write, command, InputError, local_path, plain_name, sweep
+from .cli import command
+from .core import atomic_write, InputError, local_path, plain_name, sweep
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
 from .runs import load_config, load_run

@@ -6,7 +6,8 @@
 __all__ = ['MAX_PENDING', 'dask_client', 'dask_map', 'parallel_map', 'file_fingerprint', 'Parts']
 
 # %% ../nbs/parallel.ipynb #b0790448
-from .core import atomic_write, InputError, printable, quiet_worker
+from .cli import quiet_worker
+from .core import atomic_write, InputError, printable
 import asyncio, logging, multiprocessing, os
 from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool

@@ -9,8 +9,9 @@ __all__ = ['BLOCK_SECONDS', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE', 'UNREADAB
            'add_to_manifest', 'real_path', 'preprocess', 'rfcx_preprocess']
 
 # %% ../nbs/00_preprocess.ipynb #a9e10401
-from .core import (as_path, atomic_write, command, existing_path, InputError, local_path, plain_name,
-                          printable, progress, read_csv_table, working)
+from .cli import command
+from .core import (as_path, atomic_write, existing_path, InputError, local_path, plain_name, printable,
+                          progress, read_csv_table, working)
 from .parallel import file_fingerprint, parallel_map
 import csv, os, re
 from collections import defaultdict

@@ -6,7 +6,8 @@
 __all__ = ['soft_labels', 'cap_prevalence', 'score_train_set', 'write_pseudo_labels', 'rfcx_pseudo_label', 'train_round']
 
 # %% ../nbs/07_pseudo_labels.ipynb #47910133
-from .core import as_path, atomic_write, command, InputError, local_path, plain_name, working
+from .cli import command
+from .core import as_path, atomic_write, InputError, local_path, plain_name, working
 from .crops import labelled_boxes, window_targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings

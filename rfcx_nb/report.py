@@ -9,8 +9,9 @@ __all__ = ['FILENAME_TIME', 'AUDIOMOTH_COMMENT', 'STYLE', 'SCRIPT', 'start_time'
 
 # %% ../nbs/06a_report.ipynb #b93151fb
 from .annotations import write_boxes_csv
-from .core import (atomic_write, command, existing_path, InputError, load_json, Number, progress,
-                          raise_bad_rows, read_csv_table)
+from .cli import command
+from .core import (atomic_write, existing_path, InputError, load_json, Number, progress, raise_bad_rows,
+                          read_csv_table)
 from .plot import show_spec
 from .preprocess import find_recordings, open_audio
 import base64, html, io, json, re

@@ -7,7 +7,8 @@ __all__ = ['KEYS', 'species_of', 'activate', 'recording_scores', 'submission', '
            'finest_scores', 'box_scores']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
-from .core import atomic_write, command, InputError, read_csv_table
+from .cli import command
+from .core import atomic_write, InputError, read_csv_table
 from .preprocess import BLOCK_SECONDS
 import numpy as np, pandas as pd
 from scipy.special import expit, logit, softmax

@@ -4,17 +4,18 @@
 
 # %% auto #0
 __all__ = ['tile_starts', 'Windows', 'score_tiles', 'score_pass', 'AudioBlocks', 'score_mel', 'scores_table', 'score_wave',
-           'Result', 'score_recordings', 'Scorer', 'score_cluster', 'score_features', 'fitted_windows', 'machine_name',
-           'backend_seconds', 'backbone_file', 'read_choices', 'choose_backend', 'with_backend', 'species_map',
-           'show_map', 'Scores', 'read_settings', 'Scored', 'score_folder', 'read_parts', 'score_settings', 'describe',
+           'Result', 'score_recordings', 'Scorer', 'score_cluster', 'score_features', 'fitted_windows', 'read_settings',
+           'machine_name', 'backend_seconds', 'backbone_file', 'read_choices', 'choose_backend', 'with_backend',
+           'species_map', 'show_map', 'Scores', 'Scored', 'score_folder', 'read_parts', 'score_settings', 'describe',
            'Prediction', 'predict', 'report_errors', 'rfcx_predict', 'resolve_inputs', 'requested_ids']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
+from .annotations import write_boxes_csv
 from .backends import (BACKENDS, check_backend, cpu_name, fastest, has_bf16, missing_onnx, OnnxBody,
                               seconds_in_turn, to_backend, to_onnxruntime)
-from .annotations import write_boxes_csv
-from .core import (as_path, atomic_write, command, csv_escape, existing_path, InputError, load_json,
-                          local_path, plain_name, printable, progress, quiet_worker, save_json, working)
+from .cli import command, quiet_worker
+from .core import (as_path, atomic_write, csv_escape, existing_path, InputError, load_json, local_path,
+                          plain_name, printable, progress, save_json, working)
 from .encoder import embed_recordings, embedding_path, score_embeddings
 from .logmel import LogMel, normalize
 from .model import one_pass_fits, to_device
@@ -250,6 +251,13 @@ def fitted_windows(
     return windows if run.cfg.encoder else windows.fitted(next(iter(run.nets.values())))
 
 # %% ../nbs/05_tiled_inference.ipynb #cebb3968
+def read_settings(folder): # Folder of scores
+    "The settings that its scores were made with; empty if there are none."
+    f = Path(folder)/"_how.json"
+    old = load_json(f) if f.exists() else {}
+    if not isinstance(old, dict): raise InputError(f"{f} was not written by rfcx_predict: choose another --out")
+    return old
+
 def machine_name():
     "Text that names what a measured choice depends on: processor, threads, torch, and whether onnxruntime is there."
     onnx = "" if missing_onnx() else ", onnxruntime"
@@ -400,13 +408,6 @@ class Scores(Parts):
     def renew(self, settings): # Dict of all that decides the scores
         "Remove the scores if they were made with other settings: for folders that only this library uses."
         if read_settings(self.folder) not in ({}, settings): self.remove()
-
-def read_settings(folder): # Folder of scores
-    "The settings that its scores were made with; empty if there are none."
-    f = Path(folder)/"_how.json"
-    old = load_json(f) if f.exists() else {}
-    if not isinstance(old, dict): raise InputError(f"{f} was not written by rfcx_predict: choose another --out")
-    return old
 
 @dataclass
 class Scored:

@@ -11,7 +11,8 @@ __all__ = ['make_datasets', 'read_pseudo', 'batch_tfms', 'band_rows', 'get_dls',
 from .augment import audio_augment, SpecMask, WaveMixup
 from .backbones import save_weights
 from .backends import train_precision
-from .core import atomic_write, command, InputError, local_path, plain_name, quiet_worker, working
+from .cli import command, quiet_worker
+from .core import atomic_write, InputError, local_path, plain_name, working
 from .crops import CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .encoder import EmbeddingDataset

@@ -7,7 +7,8 @@ __all__ = ['species_report', 'mean_auc', 'show_curves', 'HeldOut', 'held_boxes',
            'rfcx_validate', 'print_report']
 
 # %% ../nbs/05a_validate.ipynb #6bbe2995
-from .core import as_path, atomic_write, command, InputError, local_path, plain_name, working
+from .cli import command
+from .core import as_path, atomic_write, InputError, local_path, plain_name, working
 from .crops import species_bands, species_names
 from .folds import fold_boxes, held_out, read_folds
 from .preprocess import find_recordings

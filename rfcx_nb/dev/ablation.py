@@ -6,7 +6,8 @@
 __all__ = ['PLAIN', 'STEPS', 'PSEUDO', 'PRIOR', 'BIRDNET', 'row_settings', 'run_row', 'score', 'rfcx_ablation', 'ablation_table']
 
 # %% ../../nbs/ablation.ipynb #ca247ce5
-from ..core import atomic_write, command, existing_path, InputError
+from ..cli import command
+from ..core import atomic_write, existing_path, InputError
 from ..crops import read_boxes
 from ..encoder import ENCODERS
 from ..metrics import lwlrap_floors, score_submission

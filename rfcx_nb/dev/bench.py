@@ -16,7 +16,8 @@ __all__ = ['WIDTHS', 'ONE_PASS', 'STAGES', 'timings', 'as_row', 'compare', 'mach
 from ..augment import audio_augment
 from ..backbones import create_model
 from ..backends import cpu_name, fastest, has_bf16, to_backend, train_precision
-from ..core import AudioConfig, command, InputError, load_json, save_json
+from ..cli import command
+from ..core import AudioConfig, InputError, load_json, save_json
 from ..crops import CropDataset, read_boxes, read_crop, window_samples
 from ..forest import make_forest
 from ..logmel import filterbank, LogMel, normalize
