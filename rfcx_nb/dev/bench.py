@@ -7,10 +7,10 @@ __all__ = ['WIDTHS', 'ONE_PASS', 'STAGES', 'timings', 'as_row', 'compare', 'mach
            'decode_all', 'long_recording', 'preprocess_memory', 'link_copies', 'bench_preprocess', 'original_crop',
            'mapped_crop', 'Crops', 'recipe_augment', 'bench_crop', 'loader', 'consume', 'bare_processes',
            'bench_augment', 'original_mel', 'plain_mel', 'bench_mel', 'bench_mel1', 'bench_mel32', 'two_nets',
-           'stepper', 'bench_train_step', 'original_minute', 'our_minute', 'example_mel', 'bench_run',
-           'fastest_backend', 'bench_predict_minute', 'bench_predict_backend', 'bench_config', 'original_predict',
-           'our_predict', 'mel_and_pass', 'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth',
-           'table', 'merge', 'rfcx_bench']
+           'stepper', 'bench_train_step', 'bench_config', 'original_minute', 'our_minute', 'example_mel', 'bench_run',
+           'fastest_backend', 'bench_predict_minute', 'bench_predict_backend', 'original_predict', 'our_predict',
+           'mel_and_pass', 'bench_predict_end_to_end', 'predict_many', 'growth_memory', 'bench_growth', 'table',
+           'merge', 'rfcx_bench']
 
 # %% ../../nbs/bench.ipynb #b82d4f38
 from ..augment import audio_augment
@@ -277,6 +277,10 @@ WIDTHS = 64, 128, 256
 
 ONE_PASS = Windows(WIDTHS, one_pass=True)
 
+def bench_config(arch): # timm's name of a network
+    "Settings as a training run would have left them."
+    return make_config(recipe=True, model=arch, species=tuple(f"s{k}" for k in range(24)))
+
 def original_minute(net, mel): # A network; (n_mels, frames) normalised log-mel
     "(n_species,) probabilities: a pass of tiles for each width, best logit, softmax, mean over the widths."
     p = []
@@ -337,10 +341,6 @@ def bench_predict_backend(
     return as_row("predict_backend", what, dict(baseline=times["float32"], ours=times[best]))
 
 # %% ../../nbs/bench.ipynb #d53f4d0c
-def bench_config(arch): # timm's name of a network
-    "Settings as a training run would have left them."
-    return make_config(recipe=True, model=arch, species=tuple(f"s{k}" for k in range(24)))
-
 @torch.inference_mode()
 def original_predict(net, files, folder): # A network; audio files; where the waves are stored
     "(n_files, n_species) probabilities in the original's way, one recording at a time."
