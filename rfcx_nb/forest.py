@@ -65,8 +65,8 @@ VOICES = {
     "sweep":            Voice((1, 1), ((.06, .15, .4, .94),), .95, attack=1.3),
     "cackle":           Voice((5, 8), ((.14, .22, .13),), .5, .8, drift=-.06, harmonics=4, rough=20, attack=.5,
                               loose=.01),
-    "repeats":          Voice((14, 19), ((.2, .6),)*3 + ((.85, .5),)*3 + ((.4, .8, .35),)*3 + ((.1, .12,
-                              .4),)*2, loose=.02),
+    "repeats":          Voice((14, 19), ((.2, .6),)*3 + ((.85, .5),)*3 + ((.4, .8, .35),)*3 + ((.1, .12, .4),)*2,
+                              loose=.02),
     "buzz":             Voice((1, 1), ((.4, .55, .55, .48),), .97, buzz=48, rough=30, attack=.5),
     "thin trill":       Voice((13, 20), ((.75, .5, .25),), .65, swell=-5, attack=.8),
     "racing trill":     Voice((26, 36), ((.2, .35, .6),), .6, .3, drift=.25, swell=8, attack=.8),
@@ -128,7 +128,7 @@ def _curves(s, n, rng): # `Singer`; notes; random generator -> (n, 17) pitch cur
     return s.f_min + (s.f_max - s.f_min)*x.clip(.02, .98)
 
 
-# %% ../nbs/forest.ipynb #1b0adae3
+# %% ../nbs/forest.ipynb #b5f83e8d
 def _note(s, f, seconds, rng): # `Singer`; pitch curve in Hz; duration -> samples
     v, m = s.voice, max(64, int(seconds*SR))
     u = np.linspace(0, 1, m)
@@ -150,7 +150,7 @@ def _far(x, distance, f_max, rng): # Samples; 0 to 1; upper edge of the band in 
         if d < len(x): y[d:] += g*x[:-d]
     return y
 
-# %% ../nbs/forest.ipynb #51264a4c
+# %% ../nbs/forest.ipynb #1b9d308e
 def sing(
     s:Singer, # The individual
     rng):     # Random generator
@@ -194,7 +194,7 @@ def wind(
     "(n,) samples: low-frequency noise in gusts."
     return _loop(noise, _low(rng.uniform(60, 300)), n, rng)*_slow(n, rng.uniform(.3, 1.5), .6, rng)
 
-# %% ../nbs/forest.ipynb #2d07aa40
+# %% ../nbs/forest.ipynb #f6a9f5c8
 def rain(
     noise, # Spectrum of a loop of white noise, one value for each of `HZ`
     n,     # Length in samples
@@ -206,7 +206,7 @@ def rain(
     drops = _loop(rfft(drops), _band(rng.uniform(1500, 3500), rng.uniform(900, 2500)), n, rng)
     return _level(hiss, 0) + _level(drops, rng.uniform(-9, 0))
 
-# %% ../nbs/forest.ipynb #e0c966a8
+# %% ../nbs/forest.ipynb #bf0aee73
 def insects(
     noise, # Spectrum of a loop of white noise, one value for each of `HZ`
     n,     # Length in samples
@@ -228,7 +228,7 @@ def _stranger(rng): # Random generator -> `Singer` of a species that is in no cl
               attack=rng.uniform(.4, 1.2), buzz=rng.choice((0, 0, rng.uniform(20, 120))), loose=.05)
     return Singer(v, lo, lo*rng.uniform(1.3, 2), n*rng.uniform(.12, .45) + .1, 0., .9, n, .5, rng.uniform())
 
-# %% ../nbs/forest.ipynb #f8588161
+# %% ../nbs/forest.ipynb #7e400b73
 def background(
     n,   # Length in samples
     rng):# Random generator
@@ -275,7 +275,7 @@ def present(
     if anchor is not None: here.add(anchor)
     return sorted(here) or [rng.choice(p.index, p=p/p.sum())]
 
-# %% ../nbs/forest.ipynb #effb00cb
+# %% ../nbs/forest.ipynb #08c23911
 def _starts(row, seconds, rng, least=1): # Call type; length in s; random generator; fewest calls -> starts in s
     length = min(row.seconds, .9*seconds)
     n = int(seconds/rng.uniform(1.3, 2.6)) if VOICES[row.kind].often else int(rng.integers(least, 7))
@@ -326,7 +326,7 @@ def _box(row, middle, seconds, rng): # Call type; middle in s; length of the rec
     lo, hi = (max(1, round(f/DF) + int(rng.choice((-1, 0, 0, 0, 1))))*DF for f in (row.f_min, row.f_max))
     return row.species_id, row.songtype_id, round(a*DT, 4), lo, round((a + n)*DT, 4), hi
 
-# %% ../nbs/forest.ipynb #258a1279
+# %% ../nbs/forest.ipynb #8bca532e
 def tp_boxes(
     events, # Calls in the recording, by `make_recording`
     types,  # Call types, like `CALL_TYPES`
@@ -394,7 +394,7 @@ def _make(i, path, split, types, seconds, seed): # Write one recording -> its id
     tp = [] if anchor is None else tp_boxes(events, types, anchor, seconds, rng)
     return rid, tp, fp_boxes(wav, events, types, n, rng), events
 
-# %% ../nbs/forest.ipynb #5b464ed6
+# %% ../nbs/forest.ipynb #91ba9422
 def _each(f, n, n_workers, desc): # Function; calls; processes; text -> `f` of 0 to `n`-1, in order
     n_workers = min(os.cpu_count() if n_workers is None else n_workers, n)
     if n_workers < 2: return [f(i) for i in progress(range(n), n, desc)]
@@ -417,7 +417,7 @@ def _tables(types, train, test): # Call types; results of `_make` for each split
                sample_submission=sub, test_truth=truth, test_events=_table(test, 3, EVENT))
     return {k: df.sort_values("recording_id") if "recording_id" in df else df for k, df in res.items()}
 
-# %% ../nbs/forest.ipynb #79aab0c1
+# %% ../nbs/forest.ipynb #1de83963
 def _check(path, n_train, n_test, seconds, n_species, seed): # The arguments of `make_forest`
     if min(n_train, n_test) < 1:
         raise InputError(f"n_train is {n_train} and n_test {n_test}: give at least 1 recording to each")
