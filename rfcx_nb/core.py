@@ -95,7 +95,7 @@ def _sentence(o): # An entry of pydantic's report -> `InputError`
     return InputError(what + o["msg"].replace("Input should", "it should").rstrip("."))
 
 def settings(cls): # A class with annotated fields
-    "`cls` as a frozen dataclass that checks its values, and raises `InputError` for one that does not fit."
+    "`cls` as a frozen dataclass that checks its values; it raises `InputError` for a value that does not fit."
     cls = checked_dataclass(frozen=True, config=ConfigDict(allow_inf_nan=False, extra="forbid"))(cls)
     init = cls.__init__
     @wraps(init)
