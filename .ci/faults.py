@@ -15,12 +15,14 @@ import numpy as np, soundfile as sf, torch
 torch.set_num_threads(1)
 from rfcx_nb.cli import run_command
 from rfcx_nb.forest import make_forest
-from rfcx_nb.box_tables import rfcx_import
+from rfcx_nb.annotations import rfcx_import
 from rfcx_nb.preprocess import rfcx_preprocess
 from rfcx_nb.train import rfcx_train
 from rfcx_nb.validate import rfcx_validate
 from rfcx_nb.pseudo_labels import rfcx_pseudo_label
-from rfcx_nb.tiled_inference import rfcx_ensemble, rfcx_predict
+from rfcx_nb.tiled_inference import rfcx_predict
+from rfcx_nb.scores import rfcx_ensemble
+from rfcx_nb.detections import rfcx_detect
 from rfcx_nb.report import rfcx_report
 from rfcx_nb.export import rfcx_export
 
@@ -31,9 +33,10 @@ COMMANDS = dict(
     rfcx_preprocess=(rfcx_preprocess, "--path {src}/data --n_workers 2", "waves"),
     rfcx_train=(rfcx_train, "--path {src}/data " + NETWORK, "models"),
     rfcx_validate=(rfcx_validate, "--path {src}/data --tile_width 64 --n_workers 0", "models"),
-    rfcx_predict=(rfcx_predict, "--path {src}/data --out found --format csv,raven --tile_width 64 --threshold 0 --n_workers 0", "found"),
+    rfcx_predict=(rfcx_predict, "--path {src}/data --out preds --tile_width 64 --save_preds true --n_workers 0", "preds"),
+    rfcx_detect=(rfcx_detect, "--path {src}/data --out found --format csv,raven --tile_width 64 --threshold 0 --n_workers 0", "found"),
     rfcx_report=(rfcx_report, "--path found --each 1", "found"),
-    rfcx_ensemble=(rfcx_ensemble, "found/submission.csv found/submission.csv --out mean.csv", "mean.csv"),
+    rfcx_ensemble=(rfcx_ensemble, "preds/submission.csv preds/submission.csv --out mean.csv", "mean.csv"),
     rfcx_export=(rfcx_export, "--model_name small --fold 0", "models"),
     rfcx_pseudo_label=(rfcx_pseudo_label, "--path {src}/data --rounds 1 --n_workers 0", "models"))
 
@@ -82,10 +85,10 @@ class Case:
         if base: shutil.copytree(base, self.cwd, symlinks=True)
         else: self.cwd.mkdir()
         self.words = (words if words is not None else COMMANDS[name][1]).format(src=src or SRC).split() if not isinstance(words, list) else words
-    def run(self, seconds=60): return self.end(self.go(), seconds)
+    def run(self, seconds=None): return self.end(self.go(), seconds)
     def go(self): return start(self.name, self.words, self.cwd, self.log)
-    def end(self, pid, seconds=60):
-        status = finish(pid, seconds)
+    def end(self, pid, seconds=None): # A process; its time limit: if None, a minute, or longer on a busy machine
+        status = finish(pid, seconds or max(60, 4*SECONDS.get(self.name, 0)))
         if status is None: self.seen.append("no end")
         if left := orphans(pid): self.seen.append(f"{len(left)} orphans")
         return status
@@ -219,7 +222,8 @@ FAULTS = {"disk full": full_disk, "read-only": read_only, "target is a file": ta
 
 # -- hostile input: (group, what, command, words, a function that prepares the folder, does it end with 0 or 1, or with a sentence?) ----
 def hostile():
-    predict = "--path {p} --out new --tile_width 64 --n_workers 0 --format csv"
+    predict = "--path {p} --out new --tile_width 64 --n_workers 0 --save_preds true"
+    detect = "--path {p} --out new --tile_width 64 --n_workers 0"
     def sound(seconds=2., sr=32_000): return (.1*np.random.RandomState(0).randn(int(seconds*sr))).astype(np.float32)
     def folder(make): # A folder with a good recording and an odd one
         def prepare(cwd):
@@ -267,7 +271,7 @@ def hostile():
             "a threshold of 2": edit("thresholds.csv", lambda s: with_threshold(s, "2")),
             "species_id twice": edit("thresholds.csv", lambda s: s.replace("\n1,", "\n0,")), "a row of thresholds less": edit("thresholds.csv", lambda s: s[:s.rstrip().rfind("\n")+1]),
             "weights cut": edit("fold0/weights.safetensors", lambda b: b[:999]), "weights are a pickle": edit("fold0/weights.safetensors", lambda b: b"\x80\x04cos\nsystem\n(S'touch hacked'\ntR.")}
-    for what, prepare in runs.items(): yield "corrupt runs", what, "rfcx_predict", predict, prepare, (2,)
+    for what, prepare in runs.items(): yield "corrupt runs", what, "rfcx_detect", detect, prepare, (2,)
     def scores(change): # Score once, change a part, score again: the part is made again
         def prepare(cwd):
             (cwd/"p").mkdir()
@@ -293,7 +297,7 @@ def hostile():
     line = ["--help|0", "--nonsense|2", "--path nowhere|2", "--path|2", "--path ~nobody_here/x|2", "--path " + "x"*5000 + "|2", "--path {src}/data --model_name ..|2", "--path {src}/data --model_name " + "x"*300 + "|2", "--path {src}/data --split ..|2",
             "--path {src}/data --split /|2", "--path {src}/data --threshold 2|2", "--path {src}/data --gap nan|2", "--path {src}/data --tile_step 0|2", "--path {src}/data --tile_width 0|2", "--path {src}/data --tile_width x|2", "--path {src}/data --n_workers -1|2", "--path {src}/data --format doc|2",
             "--path {src}/data --prevalence /dev/null|2", "--path {src}/data --backend tflite|2", "--path http://localhost:9/x|2", "--path s3://bucket/x|2", "--path {src}/data --fold 9|2", "--path {src}/data --out s3://b/x|2", "--path {src}/data --scheduler tcp://localhost:9|2"]
-    for o in line: words, status = o.rsplit("|", 1); yield "command line, paths, URLs", words[:60], "rfcx_predict", words, None, (int(status),)
+    for o in line: words, status = o.rsplit("|", 1); yield "command line, paths, URLs", words[:60], "rfcx_detect", words, None, (int(status),)
     yield "command line, paths, URLs", "an empty path", "rfcx_predict", ["--path", ""], None, (2,)
     for f in ("", "/dev/null", "{src}/data", "/bin/true"): yield "command line, paths, URLs", f"rfcx_ensemble {f or 'of nothing'}", "rfcx_ensemble", [f.format(src=SRC), "--out", "x.csv"], None, (2,)
 
@@ -330,7 +334,7 @@ def main(only, table, logs):
                 shutil.move(case.cwd, BASE[name])
             else: shutil.copytree(state, BASE[name], symlinks=True)
             case, t = Case(name, WORK, BASE[name]), time.time()
-            status = case.run(120)
+            status = case.run(600)
             assert status == 0, f"{name} undisturbed ended with {status}:\n{case.text}"
             SECONDS[name], WANT[name] = time.time() - t, results(case.cwd)
             if name in ("rfcx_export", "rfcx_pseudo_label"): FULL = BASE["rfcx_ensemble"]
