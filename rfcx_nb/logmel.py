@@ -14,12 +14,14 @@ from nnAudio.features import MelSpectrogram
 
 # %% ../nbs/01c_logmel.ipynb #0920a345
 @lru_cache
-def filterbank(sound): # A `AudioConfig`
-    "(n_mels, n_fft//2 + 1) weights of the Slaney mel bands, as librosa makes them."
-    return torch.from_numpy(librosa.filters.mel(sr=sound.sample_rate, n_fft=sound.n_fft, n_mels=sound.n_mels, fmin=sound.fmin, fmax=sound.fmax_hz))
+def filterbank(
+    sound): # An `AudioConfig`
+    "(n_mels, n_fft//2 + 1) weights of the mel bands on Slaney's scale (Slaney, 1998), as librosa makes them."
+    return torch.from_numpy(librosa.filters.mel(
+        sr=sound.sample_rate, n_fft=sound.n_fft, n_mels=sound.n_mels, fmin=sound.fmin, fmax=sound.fmax_hz))
 
 # %% ../nbs/01c_logmel.ipynb #f8675601
-def _stft(sound, device):
+def _stft(sound, device): # The engine "stft"
     n, fb, hann = sound.n_fft, filterbank(sound).to(device), torch.hann_window(sound.n_fft, device=device)
     def power(f): # (..., n_frames, n_fft) windows
         z = torch.fft.rfft(f*hann)
@@ -27,32 +29,42 @@ def _stft(sound, device):
     def mel(wav):
         f = F.pad(wav, (n//2, n//2), mode="reflect").unfold(-1, n, sound.hop_length)
         if wav.device.type != "cpu": return power(f)
-        return torch.stack([torch.cat([power(p) for p in o.split(512)], -1) for o in f]) # 512 frames fit a CPU's cache
+        return torch.stack([torch.cat([power(p) for p in o.split(512)], -1) for o in f])
     return mel
 
-def _nnaudio(sound, device):
-    net = MelSpectrogram(sr=sound.sample_rate, n_fft=sound.n_fft, hop_length=sound.hop_length, n_mels=sound.n_mels, fmin=sound.fmin,
-                         fmax=sound.fmax_hz, center=True, pad_mode="reflect", power=2., htk=False, norm=1, verbose=False).to(device)
-    def mel(wav): # without the flag a GPU may convolve in TF32, a tenth of the digits
+# %% ../nbs/01c_logmel.ipynb #20df4f37
+def _nnaudio(sound, device): # The engine "nnaudio"
+    net = MelSpectrogram(sr=sound.sample_rate, n_fft=sound.n_fft, hop_length=sound.hop_length, n_mels=sound.n_mels,
+                         fmin=sound.fmin, fmax=sound.fmax_hz, center=True, pad_mode="reflect", power=2., htk=False,
+                         norm=1, verbose=False).to(device)
+    def mel(wav):
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False): return net(wav)
     return mel
 
 ENGINES = dict(stft=_stft, nnaudio=_nnaudio)
 
+# %% ../nbs/01c_logmel.ipynb #0a407255
 @lru_cache
-def mel_engine(sound, name, device): # A `AudioConfig`, a key of `ENGINES`, a `torch.device`
-    "A function from (batch, n_samples) waveforms to (batch, n_mels, n_frames) mel power, its kernels on `device`."
-    if name not in ENGINES: raise InputError(f"engine is {name!r}: choose {' or '.join(ENGINES)}, or None for the one that fits the device")
+def mel_engine(
+    sound,  # An `AudioConfig`
+    name,   # A key of `ENGINES`
+    device): # A `torch.device`
+    "Function from (batch, n_samples) waveforms to (batch, n_mels, n_frames) mel power; raises for an unknown `name`."
+    if name not in ENGINES:
+        raise InputError(f"engine is {name!r}: choose {' or '.join(ENGINES)}, or None for the one that fits the device")
     return ENGINES[name](sound, device)
 
 # %% ../nbs/01c_logmel.ipynb #b8f881c5
-def engine_for(device): # A `torch.device`
+def engine_for(
+    device): # A `torch.device`
     "Name of the engine that `LogMel` takes on `device`, if none is given."
     return "stft" if device.type == "cpu" else "nnaudio"
 
 # %% ../nbs/01c_logmel.ipynb #8674c0aa
-def sliding_mean(x, frames): # (..., n_frames); how many of them
-    "The mean of the `frames` frames around each frame of `x`, kept inside it; of all, if there are no more."
+def sliding_mean(
+    x,       # (..., n_frames)
+    frames): # Frames that a mean spans; all of them if None
+    "Mean of the `frames` frames around each frame of `x`, all of them inside it; of all frames, if there are no more."
     if frames is None: return x.mean(-1, keepdim=True)
     wide = torch.float32 if x.device.type == "mps" else torch.float64 # Apple's GPU has no 64-bit floats
     i, c = torch.arange(x.shape[-1], device=x.device), F.pad(x.cumsum(-1, dtype=wide), (1, 0))
@@ -61,16 +73,20 @@ def sliding_mean(x, frames): # (..., n_frames); how many of them
     start = torch.minimum((i - frames//2).clamp(min=0), T - n)
     return ((c[..., start + n] - c[..., start])/n).to(x.dtype)
 
+# %% ../nbs/01c_logmel.ipynb #10f582d9
 def normalize(
     x,           # (batch, n_mels, n_frames) log-mel
-    frames=None, # Frames that the mean and the deviation span; the whole sample if None, or if it is no longer than that
+    frames=None, # Frames that the mean and the deviation span; all of the sample if None, or if it has no more
     subtract_band_mean=False, # Subtract the mean of each band by itself?
     eps=1e-6     # Added to the deviation
 ): # (batch, n_mels, n_frames), of mean 0 and deviation 1 over all bands and the `frames` frames around each frame
-    "Shift and scale each frame of `x` by the statistics of the `frames` frames around it, kept inside the recording."
+    "Shift and scale each frame of `x` by the statistics of the `frames` frames around it, all inside the recording."
     x = x - x.mean((-2, -1), keepdim=True) # squares of small numbers lose fewer digits
     if subtract_band_mean: x = x - sliding_mean(x, frames)
-    m, square = (sliding_mean(o.double() if x.device.type != "mps" else o, frames) for o in (x.mean(-2, keepdim=True), x.square().mean(-2, keepdim=True)))
+    def over_bands(o): # (batch, 1, n_frames) mean, in 64 bits where the device has them
+        o = o.mean(-2, keepdim=True)
+        return sliding_mean(o if o.device.type == "mps" else o.double(), frames)
+    m, square = over_bands(x), over_bands(x.square())
     return (x - m.to(x.dtype))/((square - m.square()).clamp_min(0).sqrt() + eps).to(x.dtype)
 
 # %% ../nbs/01c_logmel.ipynb #1e22a72c
@@ -80,20 +96,25 @@ class LogMel(ItemTransform):
         sound=AudioConfig(), # Settings of the spectrogram
         norm_frames=None,    # Frames that the statistics of `normalize` span; the whole sample if None
         engine=None,         # "stft", "nnaudio", or None for the one that `engine_for` gives
-        subtract_band_mean=False): # As for `normalize`
+        subtract_band_mean=False): # Subtract the mean of each band by itself?
         super().__init__()
-        self.sound, self.norm_frames, self.engine, self.subtract_band_mean = sound, norm_frames, engine, subtract_band_mean
-        if engine not in (None, *ENGINES): mel_engine(sound, engine, None)
+        self.sound, self.norm_frames, self.engine = sound, norm_frames, engine
+        self.subtract_band_mean = subtract_band_mean
+        if engine not in (None, *ENGINES): mel_engine(sound, engine, None) # raises
 
-    def mel(self, wav): # (batch, n_samples) waveforms
-        "(batch, n_mels, n_frames) log-mel of `wav` in float32, also under autocast."
+    def mel(self,
+        wav): # (batch, n_samples) waveforms
+        "(batch, n_mels, n_frames) float32 log-mel, also under autocast; raises `InputError` if `wav` is too short."
         if wav.shape[-1] <= self.sound.n_fft//2:
-            raise InputError(f"a sound of {wav.shape[-1]} samples is too short: a window needs more than {self.sound.n_fft//2}")
+            raise InputError(f"a sound of {wav.shape[-1]} samples is too short: "
+                             f"a window needs more than {self.sound.n_fft//2}")
         name = self.engine or engine_for(wav.device)
         with torch.autocast(wav.device.type, enabled=False):
             return mel_engine(self.sound, name, wav.device)(wav.float()).add_(1e-6).log_()
 
-    def encodes(self, b): # (x, *y), or x alone
-        if torch.is_tensor(b): return normalize(self.mel(b), self.norm_frames, self.subtract_band_mean)
-        x, *y = b
-        return normalize(self.mel(x), self.norm_frames, self.subtract_band_mean), *y
+    def encodes(self,
+        b): # (x, *y), or x alone: (batch, n_samples) waveforms, and targets
+        "`b` with `x` as normalised log-mel."
+        x, *y = [b] if torch.is_tensor(b) else b
+        x = normalize(self.mel(x), self.norm_frames, self.subtract_band_mean)
+        return x if torch.is_tensor(b) else (x, *y)
