@@ -59,7 +59,7 @@ def find_threshold(
 def split_boxes(
     boxes, # Box table
     s):    # A species
-    "(n_boxes,) bool each: boxes that confirm `s`, that deny it, and of other species where nobody confirmed `s`."
+    "(n_boxes,) bool each: boxes that confirm `s`, that deny it, and of other species where `s` is not confirmed."
     k, tp = boxes.species_id.to_numpy(), boxes.is_tp.to_numpy()
     yes = (k == s) & tp
     there = boxes.recording_id.isin(boxes.recording_id[yes]).to_numpy() # where it calls, it may call in their boxes too
