@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['make_datasets', 'read_pseudo', 'batch_tfms', 'band_rows', 'get_dls', 'top1_accuracy', 'box_lwlrap', 'get_learner',
-           'is_finite', 'StopIfNotFinite', 'Checkpoint', 'fit', 'no_progress', 'train_fold', 'show_history',
-           'rfcx_train', 'init_run', 'with_precision']
+           'is_finite', 'StopIfNotFinite', 'Checkpoint', 'fit', 'train_fold', 'show_history', 'with_precision',
+           'init_run', 'rfcx_train']
 
 # %% ../nbs/04_train.ipynb #08b14e66
 from .augment import audio_augment, SpecMask, WaveMixup
@@ -34,40 +34,44 @@ from fastai.data.core import DataLoaders
 from fastai.learner import Callback, Learner
 from fastai.metrics import AccumMetric
 from fastai.torch_core import default_device, distrib_barrier, get_model, num_distrib, rank_distrib, set_seed
+from fastcore.basics import patch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from safetensors.torch import save_file
-import fastai.callback.fp16, fastai.callback.schedule # they give Learner its to_fp16 and fit_one_cycle
+from safetensors.torch import load_file, save_file
+import fastai.callback.fp16, fastai.callback.schedule # they add to_fp16 and fit_one_cycle to Learner
 
 # %% ../nbs/04_train.ipynb #dae8a7a3
+def _dataset(cfg): # class of the datasets, with the arguments that `cfg` decides
+    if cfg.encoder: return partial(EmbeddingDataset, seconds=cfg.encoder.seconds)
+    aug = audio_augment(cfg.sample_rate, p=cfg.aug_p, semitones=cfg.semitones) if cfg.aug_p else None
+    return partial(CropDataset, frames=cfg.crop_frames, margin=cfg.margin, sound=cfg, augment=aug,
+                   overlay_p=cfg.overlay_p if cfg.objective.masked else 0.)
+
 def make_datasets(
     cfg,      # `RunConfig`
     boxes,    # Box table with a column `fold`
     fold,     # The fold held out
     store,    # Folder of the wave store, or of an encoder's features
-    ids=None):# Recordings to learn from; those of the other folds if None
-    "Datasets to learn from and to validate on: an item per box, or, for a loss that is not masked, per confirmed box."
+    ids=None):# Recording ids to learn from; those of the other folds if None
+    "Two datasets, to learn from and to validate on: an item per box, or per confirmed box if the loss is not masked."
     masked, n = cfg.objective.masked, len(cfg.species)
     items, kw = boxes if masked else boxes[boxes.is_tp], dict(unknown=np.nan if masked else 0., known=boxes)
     soft = read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]) if cfg.pseudo else None
     if ids is not None and soft is not None: soft = soft[soft.recording_id.isin(ids)]
-    if cfg.encoder: make = partial(EmbeddingDataset, store=store, n_species=n, seconds=cfg.encoder.seconds, **kw)
-    else:
-        aug = audio_augment(cfg.sample_rate, p=cfg.aug_p, semitones=cfg.semitones) if cfg.aug_p else None
-        make = partial(CropDataset, store=store, n_species=n, frames=cfg.crop_frames, margin=cfg.margin, sound=cfg,
-                       augment=aug, overlay_p=cfg.overlay_p if masked else 0., **kw)
+    make = partial(_dataset(cfg), store=store, n_species=n, **kw)
     learn, valid = items[items.fold != fold], items[items.fold == fold]
     if ids is not None: learn = learn[learn.recording_id.isin(ids)]
     for b, what in ((learn, "learn from"), (valid, "validate on")):
-        if len(b) < 2: raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
+        if len(b) < 2:
+            raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
     return make(learn, soft=soft), make(valid, train=False)
 
+# %% ../nbs/04_train.ipynb #7bcf56d1
 def read_pseudo(
     cfg,   # `RunConfig`
     fold,  # The fold held out
     store, # Folder of the wave store, or of an encoder's features
-    held): # Ids of held-out recordings
-    "Soft labels of the windows that network `fold` may learn from, of recordings that are there."
+    held): # Recording ids held out
+    "Soft labels that network `fold` may learn from, a row per window; recordings not in the store are left out."
     df = pseudo_table(cfg)
     if list(df.columns[-len(cfg.species):]) != list(cfg.species):
         raise InputError(f"{cfg.pseudo} has soft labels of other species than the tables")
@@ -75,10 +79,11 @@ def read_pseudo(
     there = {k: stored_input(cfg, store, k).exists() for k in df.recording_id.unique()}
     return df[df.recording_id.map(there).astype(bool)]
 
+# %% ../nbs/04_train.ipynb #440dfcd8
 def batch_tfms(
     cfg,   # `RunConfig`
     boxes):# Box table
-    "What happens to whole batches, in this order, on their device."
+    "List of transforms of whole batches, in order: mixup, log-mel, masking, each if `cfg` has it."
     bands, tfms = species_bands(boxes[boxes.is_tp], len(cfg.species)), []
     if cfg.mixup and cfg.objective.masked: tfms.append(WaveMixup(bands=bands if cfg.prefer_disjoint_bands else None))
     if cfg.encoder: return tfms
@@ -86,22 +91,24 @@ def batch_tfms(
     if cfg.specaugment: tfms.append(SpecMask(2, cfg.crop_frames//8, 0))
     return tfms
 
+# %% ../nbs/04_train.ipynb #1f0b57d2
 def band_rows(
     cfg,   # `RunConfig`
     boxes):# Box table
-    "(n_species, 2) first and one past the last mel row of each species' band, a tenth wider; all rows without a box."
+    "(n_species, 2) first and one past the last mel row of each species' band, a tenth wider; without a box, all rows."
     bands = species_bands(boxes[boxes.is_tp], len(cfg.species))*[.9, 1.1]
     return torch.tensor([mel_rows(*b, cfg) if np.isfinite(b).all() else (0, cfg.n_mels) for b in bands])
 
+# %% ../nbs/04_train.ipynb #c31320cc
 def get_dls(
     cfg,            # `RunConfig`
     boxes,          # Box table with a column `fold`
     fold:int,       # The one held out
     store,          # Folder of the wave store, or of an encoder's features
     n_workers=None, # Processes that cut and augment; one per core, at most 8, if None
-    device=None,    # Where spectrograms are made; fastai's choice if None
-    ids=None):      # Recordings to learn from; those of the other folds if None
-    "`DataLoaders` of (log-mel, target) or (features, target)."
+    device=None,    # Device of the batches; fastai's choice if None
+    ids=None):      # Recording ids to learn from; those of the other folds if None
+    "fastai's `DataLoaders` of (log-mel, target) or (features, target); raises `InputError` if a batch is too small."
     train, valid = make_datasets(cfg, boxes, fold, store, ids)
     n, world_size = min(os.cpu_count(), 8) if n_workers is None else n_workers, max(num_distrib(), 1)
     kw, items = {}, len(train)
@@ -112,7 +119,8 @@ def get_dls(
     if bs < 2:
         raise InputError(f"a batch of {min(cfg.bs, len(train))} crops is too small for {world_size} processes: "
                          "each needs at least two")
-    dls = DataLoaders.from_dsets(train, valid, bs=bs, device=device or default_device(), dl_type=DistributedDL, wif=quiet_worker,
+    dls = DataLoaders.from_dsets(train, valid, bs=bs, device=device or default_device(),
+                                 dl_type=DistributedDL, wif=quiet_worker,
                                  num_workers=n if cfg.aug_p else 0, # reading alone is too cheap for a process
                                  after_batch=batch_tfms(cfg, train.boxes), **kw)
     dls.valid.bs = bs*world_size # held-out crops are not shared
@@ -122,21 +130,22 @@ def get_dls(
 def top1_accuracy(
     x, # (n, n_species) logits
     y):# (n, n_species) targets
-    "Share of the crops with a confirmed species whose first-ranked species is confirmed."
+    "Share of crops, of those with a confirmed species, whose first-ranked species is confirmed."
     any_ = (y == 1).any(1)
     return ((y == 1).gather(1, x.argmax(1, keepdim=True))[any_]).float().mean() if any_.any() else torch.tensor(0.)
 
 def box_lwlrap(
     x, # (n, n_species) logits
     y):# (n, n_species) targets
-    "LWLRAP of crops; unknown counts as absent."
+    "LWLRAP of crops, in [0, 1]; unknown counts as absent."
     return lwlrap(x.float().cpu().nan_to_num(), (y == 1).cpu())
 
+# %% ../nbs/04_train.ipynb #b0978272
 def get_learner(
     cfg,       # `RunConfig`
     dls,       # `DataLoaders` of (log-mel, target)
-    net=None): # A network; made as `cfg` says if None
-    "A fastai `Learner` with the loss, mixup, clipping and precision of `cfg`."
+    net=None): # Network; built from `cfg` if None
+    "fastai `Learner` with the loss, mixup, gradient clipping and precision of `cfg`."
     if net is None:
         net = build_model(cfg)
         if not cfg.encoder: net.head.set_bands(band_rows(cfg, dls.train_ds.boxes)/cfg.n_mels)
@@ -144,123 +153,153 @@ def get_learner(
     if cfg.mixup and not loss.masked: cbs.append(MixUp(.4))
     if num_distrib() > 1: cbs.append(DDPCallback())
     func = partial(loss.func, unknown=cfg.unknown_weight) if loss.masked else loss.func
-    scaled = torch.device(dls.device).type == "cuda" and cfg.precision in ("auto", "float16") # gradients scaled by fastai
+    scaled = torch.device(dls.device).type == "cuda" and cfg.precision in ("auto", "float16") # by fastai, to_fp16
     precision = "float32" if cfg.precision in ("auto", "float16") else cfg.precision
     learn = Learner(dls, to_device(net, dls.device, precision), loss_func=func, lr=cfg.lr, wd=cfg.wd, cbs=cbs,
                     metrics=[AccumMetric(top1_accuracy, flatten=False), AccumMetric(box_lwlrap, flatten=False)])
     return learn.to_fp16() if scaled else learn
 
-# %% ../nbs/04_train.ipynb #2c0986ae
+# %% ../nbs/04_train.ipynb #a85d9353
 def is_finite(sd): # Dict of name to tensor
     "Are all numbers of `sd` finite?"
     return all(bool(v.isfinite().all()) for v in sd.values() if v.is_floating_point())
 
 class StopIfNotFinite(Callback):
-    "Stop the training with one sentence when the loss, or the sound that it is computed from, is not a finite number."
+    "Raise `InputError` when the loss, or the sound that it is computed from, is not a finite number."
     order = 12 # after the losses of all processes have been averaged
     def after_loss(self):
         if not self.training or self.loss.isfinite().all(): return
         where = f"epoch {self.epoch}, batch {self.iter}"
         if not is_finite(dict(enumerate(self.xb))):
-            raise InputError(f"the sound of {where} is not made of finite numbers: remove the wave store, or the features, "
-                             "and give the same command again, which makes them anew")
-        raise InputError(f"the loss is not a finite number in {where}, at a learning rate of {self.opt.hypers[-1]['lr']:.2g}: "
-                         "train under another --model_name with a smaller --lr or --clip. The last good checkpoint is kept")
+            raise InputError(f"the sound of {where} is not made of finite numbers: remove the wave store, or the "
+                             "features, and give the same command again, which makes them anew")
+        lr = f"{self.opt.hypers[-1]['lr']:.2g}"
+        raise InputError(f"the loss is not a finite number in {where}, at a learning rate of {lr}: train under another "
+                         "--model_name with a smaller --lr or --clip. The last good checkpoint is kept")
 
+# %% ../nbs/04_train.ipynb #2c0986ae
 class Checkpoint(Callback):
-    "After each epoch, write into `folder` what is needed to go on from there."
+    "After each epoch, write weights, optimizer and history to `folder`; `load` continues from there."
     order = 65 # after the recorder, before epochs are skipped
-    def __init__(self, folder, seed=0):
+    def __init__(self,
+        folder, # `fold<k>`, which gets `checkpoint.safetensors` and `history.csv`
+        seed=0):# Seed of the run
         self.file, self.seed = Path(folder)/"checkpoint.safetensors", seed
         self.start, self.rows, self.smooth = 0, [], None
+
     @property
-    def history(self): return self.file.with_name("history.csv")
-
-    def load(self, learn): # A fresh learner; returns the epoch to begin with
-        "Bring `learn` to where the checkpoint was made; a damaged checkpoint is removed, and the training begins again."
-        if not self.file.exists(): return 0
-        try: sd = load_file(self.file, device=str(learn.dls.device))
-        except (SafetensorError, OSError) as e:
-            if isinstance(e, PermissionError): raise
-            return self.forget(f"it cannot be read: {e}")
-        if why := self.misfit(learn, sd): return self.forget(why)
-        learn.model.load_state_dict({k[4:]: v for k, v in sd.items() if k.startswith("net.")})
-        learn.create_opt()
-        for i, (p, *_) in enumerate(learn.opt.all_params()):
-            state = {k.split(".", 2)[2]: v for k, v in sd.items() if k.startswith(f"opt.{i}.")}
-            learn.opt.state[p] = {k: v.item() if v.dim() == 0 else v for k, v in state.items()}
-        self.start, self.rows = int(sd["epoch"]), sd["history"].tolist()
-        self.smooth = int(sd["count"]), sd["smooth"].cpu()
-        return self.start
-
-    def misfit(self, learn, sd): # A fresh learner; tensors of a checkpoint
-        "Why `sd` is not a checkpoint of `learn`; empty if it is one."
-        want = {f"net.{k}": v.shape for k, v in learn.model.state_dict().items()} | dict(epoch=(), smooth=(), count=())
-        known = {f"opt.{i}": p.shape for i, p in enumerate(o for o in learn.model.parameters() if o.requires_grad)}
-        opt = {k: v for k, v in sd.items() if k.startswith("opt.") and v.dim()}
-        fits = "history" in sd and all(k in sd and sd[k].shape == v for k, v in want.items())
-        if not fits or any(known.get(".".join(k.split(".")[:2])) != v.shape for k, v in opt.items()): return "it is of another network"
-        if sd["history"].dim() != 2 or len(sd["history"]) != sd["epoch"]: return "its epochs do not fit together"
-        return "" if is_finite({k: v for k, v in sd.items() if k != "history"}) else "it holds numbers that are not finite"
-
-    def forget(self, why): # Why the checkpoint cannot be used; returns the epoch to begin with
-        print(f"{self.file} is damaged ({why}): this fold is trained again from its beginning")
-        self.file.unlink(missing_ok=True)
-        return 0
+    def history(self):
+        "Path of `history.csv`."
+        return self.file.with_name("history.csv")
 
     def before_fit(self):
         mean = self.recorder.smooth_loss
-        if self.smooth: mean.count, mean.val = self.smooth # fastai would begin its mean anew
+        if self.smooth: mean.count, mean.val = self.smooth # otherwise fastai begins a new mean
 
     def before_epoch(self):
-        self.dls.train.n_inp # a fresh loader looks at an item to learn this: before the seed, not after
+        self.dls.train.n_inp # a fresh loader draws an item for this: it must do so before the seed is set
         set_seed(self.seed*1000 + self.epoch)
         self.dls.train.rng = random.Random(self.seed*1000 + self.epoch)
 
     def after_epoch(self):
-        if self.epoch < self.start: return # skipped, since it was done before
+        if self.epoch < self.start: return # done before the stop
         net = get_model(self.model).state_dict()
         if not is_finite(net):
-            raise InputError(f"the weights are not finite numbers after epoch {self.epoch}: train under another --model_name "
-                             "with a smaller --lr or --clip. The last good checkpoint is kept")
+            raise InputError(f"the weights are not finite numbers after epoch {self.epoch}: train under another "
+                             "--model_name with a smaller --lr or --clip. The last good checkpoint is kept")
         self.rows.append([self.epoch, *map(float, self.recorder.values[-1])])
         if not rank_distrib(): self.save(net)
         distrib_barrier()
 
-    def save(self, net): # The weights
-        sd = {f"net.{k}": v for k, v in net.items()}
-        for i, (p, *_) in enumerate(self.opt.all_params()):
-            sd |= {f"opt.{i}.{k}": torch.as_tensor(v) for k, v in self.opt.state[p].items()}
-        mean, history = self.recorder.smooth_loss, torch.tensor(self.rows, dtype=torch.float64)
-        sd |= dict(epoch=torch.tensor(self.epoch + 1), history=history, count=torch.tensor(mean.count), smooth=mean.val)
-        self.write_history()
-        with atomic_write(self.file) as f: save_file({k: v.detach().cpu().contiguous() for k, v in sd.items()}, f)
+# %% ../nbs/04_train.ipynb #6b74471c
+@patch
+def save(
+    self:Checkpoint,
+    net): # `state_dict` of the network
+    "Write the checkpoint and the history of the epochs so far."
+    sd = {f"net.{k}": v for k, v in net.items()}
+    for i, (p, *_) in enumerate(self.opt.all_params()):
+        sd |= {f"opt.{i}.{k}": torch.as_tensor(v) for k, v in self.opt.state[p].items()}
+    mean, history = self.recorder.smooth_loss, torch.tensor(self.rows, dtype=torch.float64)
+    sd |= dict(epoch=torch.tensor(self.epoch + 1), history=history, count=torch.tensor(mean.count), smooth=mean.val)
+    self.write_history()
+    with atomic_write(self.file) as f: save_file({k: v.detach().cpu().contiguous() for k, v in sd.items()}, f)
 
-    def write_history(self):
-        with atomic_write(self.history) as f: self.table().to_csv(f, index=False)
+@patch
+def write_history(self:Checkpoint):
+    "Write `history.csv`."
+    with atomic_write(self.history) as f: self.table().to_csv(f, index=False)
 
-    def table(self): # Loss and metrics of each epoch
-        names = ["epoch", "train_loss", "valid_loss", "accuracy", "box_lwlrap"]
-        return pd.DataFrame(self.rows, columns=names).astype(dict(epoch=int))
+@patch
+def table(self:Checkpoint):
+    "DataFrame with the losses and metrics of each epoch."
+    names = ["epoch", "train_loss", "valid_loss", "accuracy", "box_lwlrap"]
+    return pd.DataFrame(self.rows, columns=names).astype(dict(epoch=int))
+
+# %% ../nbs/04_train.ipynb #dce470ff
+@patch
+def load(
+    self:Checkpoint,
+    learn): # New `Learner` of the same run
+    "Put the checkpoint's state into `learn`; returns the epoch to begin with, 0 if the checkpoint cannot be used."
+    if not self.file.exists(): return 0
+    try: sd = load_file(self.file, device=str(learn.dls.device))
+    except (SafetensorError, OSError) as e:
+        if isinstance(e, PermissionError): raise
+        return self.forget(f"it cannot be read: {e}")
+    if why := self.misfit(learn, sd): return self.forget(why)
+    learn.model.load_state_dict({k[4:]: v for k, v in sd.items() if k.startswith("net.")})
+    learn.create_opt()
+    for i, (p, *_) in enumerate(learn.opt.all_params()):
+        state = {k.split(".", 2)[2]: v for k, v in sd.items() if k.startswith(f"opt.{i}.")}
+        learn.opt.state[p] = {k: v.item() if v.dim() == 0 else v for k, v in state.items()}
+    self.start, self.rows = int(sd["epoch"]), sd["history"].tolist()
+    self.smooth = int(sd["count"]), sd["smooth"].cpu()
+    return self.start
+
+# %% ../nbs/04_train.ipynb #53513658
+@patch
+def misfit(
+    self:Checkpoint,
+    learn, # New `Learner` of the same run
+    sd):   # Tensors of a checkpoint, by name
+    "Why `sd` is not a checkpoint of `learn`; an empty text if it is one."
+    want = {f"net.{k}": v.shape for k, v in learn.model.state_dict().items()} | dict(epoch=(), smooth=(), count=())
+    known = {f"opt.{i}": p.shape for i, p in enumerate(o for o in learn.model.parameters() if o.requires_grad)}
+    opt = {k: v for k, v in sd.items() if k.startswith("opt.") and v.dim()}
+    fits = "history" in sd and all(k in sd and sd[k].shape == v for k, v in want.items())
+    if not fits or any(known.get(".".join(k.split(".")[:2])) != v.shape for k, v in opt.items()):
+        return "it is of another network"
+    if sd["history"].dim() != 2 or len(sd["history"]) != sd["epoch"]: return "its epochs do not fit together"
+    return "" if is_finite({k: v for k, v in sd.items() if k != "history"}) else "it holds numbers that are not finite"
+
+@patch
+def forget(
+    self:Checkpoint,
+    why): # Why the checkpoint cannot be used
+    "Remove the checkpoint and print why; returns 0, the epoch to begin with."
+    print(f"{self.file} is damaged ({why}): this fold is trained again from its beginning")
+    self.file.unlink(missing_ok=True)
+    return 0
 
 # %% ../nbs/04_train.ipynb #e2d0bbde
 def fit(
     learn,   # From `get_learner`
     cfg,     # `RunConfig`
-    folder): # Where checkpoints and the history go
-    "Train `learn` by one cycle, from the checkpoint in `folder` if there is one; return the history."
+    folder): # `fold<k>`, for the checkpoint and the history
+    "Train `learn` by one cycle, from the checkpoint in `folder` if there is one; returns the history, a DataFrame."
     cp = Checkpoint(folder, cfg.seed)
     start = cp.load(learn)
     if start: print(f"going on after epoch {start} of {cfg.epochs}")
     if start < cfg.epochs:
-        with no_progress(learn):
-            learn.fit_one_cycle(cfg.epochs, cfg.lr, div=10, div_final=10, start_epoch=start, cbs=[cp, StopIfNotFinite()])
+        with _no_progress(learn):
+            learn.fit_one_cycle(cfg.epochs, cfg.lr, div=10, div_final=10, start_epoch=start,
+                                cbs=[cp, StopIfNotFinite()])
     if not rank_distrib(): cp.write_history()
     return cp.table()
 
 @contextmanager
-def no_progress(learn): # A `Learner`
-    "Under test neither bar nor table."
+def _no_progress(learn): # no bar and no table in tests
     if "IN_TEST" not in os.environ: yield; return
     with learn.no_bar(), learn.no_logging(): yield
 
@@ -273,7 +312,7 @@ def train_fold(
     folder,         # `models/<model_name>`, which holds `folds.csv`
     n_workers=None, # Processes that cut and augment
     device=None):   # fastai's choice if None
-    "Train one fold and write it below `folder`; return its last row of history."
+    "Train one fold and write `fold<fold>` below `folder`; returns its last row of history."
     out = Path(folder)/f"fold{fold}"
     with rank0_first():
         if (out/"checkpoint.safetensors").exists() and not (out/"recordings.csv").exists():
@@ -294,13 +333,53 @@ def train_fold(
 
 # %% ../nbs/04_train.ipynb #29f87b5a
 def show_history(
-    history,  # A `history.csv` as a table
-    axs=None):# Two axes
-    "Draw loss and metrics over the epochs; return the axes."
+    history,  # DataFrame of a `history.csv`
+    axs=None):# Two axes; a new figure if None
+    "Draw loss and metrics over the epochs; returns the two axes."
     if axs is None: axs = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")[1]
     for ax, cols in zip(axs, (("train_loss", "valid_loss"), ("accuracy", "box_lwlrap"))):
         history.plot(x="epoch", y=list(cols), ax=ax, marker=".")
     return axs
+
+# %% ../nbs/04_train.ipynb #13b64660
+def with_precision(cfg): # `RunConfig`
+    "`cfg` with its precision, the fastest if it is `auto`; raises `InputError` if this machine does not have it."
+    if cfg.encoder:
+        if cfg.precision in ("auto", "float32"): return replace(cfg, precision="float32")
+        raise InputError(f"precision {cfg.precision}: a head on the features of {cfg.model} learns in float32 only")
+    if cfg.precision == "auto":
+        shape = cfg.bs//max(num_distrib(), 1), cfg.n_mels, cfg.crop_frames + 2*cfg.margin
+        make = partial(build_model, cfg, verbose=False)
+        cfg = replace(cfg, precision=train_precision(make, shape, default_device()))
+    if cfg.precision == "float16" and default_device().type != "cuda":
+        raise InputError("precision float16 needs a GPU with CUDA: choose float32 or bfloat16, and another "
+                         "--model_name if the run has begun")
+    return cfg
+
+# %% ../nbs/04_train.ipynb #8d45cf40
+def _first_thresholds(data, path, folder): # `TrainingData`; folder laid out like Kaggle's; `models/<model_name>`
+    tp, n_species = data.boxes[data.boxes.is_tp], len(data.cfg.species)
+    n = tp.species_id.value_counts().reindex(range(n_species), fill_value=0)
+    write_thresholds(default_thresholds(species_names(path, n_species), species_bands(tp, n_species), n), folder)
+
+def init_run(
+    path,      # Folder laid out like Kaggle's
+    cfg,       # `RunConfig`
+    waves,     # Wave store
+    folder,    # `models/<model_name>`
+    n_workers):# Processes that decode
+    "The `TrainingData` of a run, with folds; writes settings, folds and first thresholds to `folder`."
+    data = load_training_data(path, adopt(folder, cfg), waves, n_workers)
+    with working(folder, "rfcx_train", wait=True):
+        data.cfg = cfg = with_precision(data.cfg)
+        save_config(folder, cfg)
+        data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
+        if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
+    world_size, n = f", {num_distrib()} processes" if num_distrib() > 1 else "", data.boxes.is_tp.sum()
+    print(f"{data.boxes.recording_id.nunique()} recordings, {n} boxes confirmed and {len(data.boxes) - n} denied, "
+          f"{len(cfg.species)} species; {cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()} "
+          f"in {cfg.precision}{world_size}")
+    return data
 
 # %% ../nbs/04_train.ipynb #0d60cf9b
 @command
@@ -318,50 +397,17 @@ def rfcx_train(
     if tile_width is not None: settings["crop_frames"] = tile_width
     cfg, folder = make_config(recipe, **settings), local_path(models, "models")/plain_name(model_name, "model_name")
     folds = range(cfg.n_folds) if fold is None else [fold]
-    if not set(folds) <= set(range(cfg.n_folds)): raise InputError(f"there is no fold {fold} of {cfg.n_folds}: 0 to {cfg.n_folds-1}")
+    if not set(folds) <= set(range(cfg.n_folds)):
+        raise InputError(f"there is no fold {fold} of {cfg.n_folds}: 0 to {cfg.n_folds-1}")
     with process_group():
         with rank0_first(): data = init_run(path, cfg, waves, folder, n_workers)
-        for k in folds:
-            with working(folder/f"fold{k}", "rfcx_train") if not rank_distrib() else nullcontext():
-                if (folder/f"fold{k}"/"weights.safetensors").exists():
-                    print(f"fold {k} is trained already: {folder/f'fold{k}'}")
-                    continue
-                last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
-            print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a confirmed species first, "
-                  f"LWLRAP {last.box_lwlrap:.3f}; written to {folder/f'fold{k}'}")
+        for k in folds: _train_once(data, k, folder, n_workers)
         if not rank_distrib(): write_model_card(folder)
 
-def init_run(
-    path,      # Folder laid out like Kaggle's
-    cfg,       # `RunConfig`
-    waves,     # Wave store
-    folder,    # `models/<model_name>`
-    n_workers):# Processes that decode
-    "The `TrainingData` of a run, with folds; `folder` then has its settings, folds and first thresholds."
-    data = load_training_data(path, adopt(folder, cfg), waves, n_workers)
-    with working(folder, "rfcx_train", wait=True):
-        data.cfg = cfg = with_precision(data.cfg)
-        save_config(folder, cfg)
-        data.boxes = boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
-        tp, n_species = boxes[boxes.is_tp], len(cfg.species)
-        if not (folder/"thresholds.csv").exists():
-            n = tp.species_id.value_counts().reindex(range(n_species), fill_value=0)
-            write_thresholds(default_thresholds(species_names(path, n_species), species_bands(tp, n_species), n), folder)
-    world_size = f", {num_distrib()} processes" if num_distrib() > 1 else ""
-    print(f"{boxes.recording_id.nunique()} recordings, {len(tp)} boxes confirmed and {len(boxes) - len(tp)} denied, "
-          f"{n_species} species; {cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()} in {cfg.precision}{world_size}")
-    return data
-
-def with_precision(cfg): # `RunConfig`
-    "`cfg` with its precision: the fastest if it is `auto`; raises `InputError` if it cannot be had here."
-    if cfg.encoder:
-        if cfg.precision in ("auto", "float32"): return replace(cfg, precision="float32")
-        raise InputError(f"precision {cfg.precision}: a head on the features of {cfg.model} learns in float32 only")
-    if cfg.precision == "auto":
-        shape = cfg.bs//max(num_distrib(), 1), cfg.n_mels, cfg.crop_frames + 2*cfg.margin
-        make = partial(build_model, cfg, verbose=False)
-        cfg = replace(cfg, precision=train_precision(make, shape, default_device()))
-    if cfg.precision == "float16" and default_device().type != "cuda":
-        raise InputError("precision float16 needs a GPU with CUDA: choose float32 or bfloat16, and another --model_name if "
-                         "the run has begun")
-    return cfg
+def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<model_name>`; processes
+    out = folder/f"fold{k}"
+    with working(out, "rfcx_train") if not rank_distrib() else nullcontext():
+        if (out/"weights.safetensors").exists(): return print(f"fold {k} is trained already: {out}")
+        last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
+    print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a confirmed species first, "
+          f"LWLRAP {last.box_lwlrap:.3f}; written to {out}")
