@@ -44,7 +44,7 @@ def merge_windows(
         if len(o) > 1: # what the first two, and the last two, share
             if start[o[1]] < end[a]: t0 = start[o[1]]
             if end[o[-2]] > start[z]: t1 = end[o[-2]]
-        yield Merged(a, z, t0, t1)
+        yield Merged(int(a), int(z), float(t0), float(t1))
 
 # %% ../nbs/06_detections.ipynb #cccbe442
 DETECTION_COLS = ["recording", "start", "end", "low", "high", "species", "score"]

@@ -205,7 +205,7 @@ def activity_charts(
     df,   # Detections of one species
     when):# Series of a recording's start by its id
     "Charts by hour and by day of the detections whose time is known, as HTML."
-    t = df.recording.map(when)
+    t = pd.to_datetime(df.recording.map(dict(when))) # a dict may be empty
     t = (t + pd.to_timedelta(df.start, unit="s"))[t.notna()]
     if not len(t): return '<p class="dim">Neither names nor files of these recordings say when they were made.</p>'
     days = pd.date_range(t.min().normalize(), t.max().normalize())
