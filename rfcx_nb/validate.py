@@ -153,7 +153,7 @@ def rfcx_validate(
     precision:float=PRECISION, # Share of the held-out boxes above a threshold that should be confirmed
     tile_width:tuple=(64, 128, 256), # Widths of the tiles, in frames
     n_workers:int=None):     # Processes that decode (default: as rfcx_predict)
-    "Score training recordings out of fold; write validation.csv, thresholds.csv, prior.csv, curves.png beside the run."
+    "Score training recordings out of fold; write validation.csv, thresholds.csv, prior.csv, curves.png into the run."
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     folder = local_path(models, "models")/plain_name(model_name, "model_name")
     held = score_held_out(path, folder, waves, tile_width, n_workers)
