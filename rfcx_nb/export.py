@@ -21,30 +21,39 @@ import torch.nn.functional as F, numpy as np, torch
 from torch import nn
 
 # %% ../nbs/08_export.ipynb #f84d7475
+def _stacked(z): # (..., b, c) complex. (..., 2*b, 2*c) real: the product of complex numbers as one of real ones
+    return torch.cat([torch.cat([z.real, z.imag], -1), torch.cat([-z.imag, z.real], -1)], -2)
+
 class OnnxLogMel(nn.Module):
-    "(batch, samples) waveforms to (batch, n_mels, frames) log-mel, by products of matrices."
-    def __init__(self, sound): # A `AudioConfig`
+    "(batch, samples) waveforms to (batch, n_mels, frames) log-mel, by products of matrices (Cooley and Tukey, 1965)."
+    def __init__(self,
+        sound): # `AudioConfig`
         super().__init__()
         n, self.n, self.hop = sound.n_fft, sound.n_fft, sound.hop_length
         a = self.a = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
-        b, turn = n//a, lambda i: torch.exp(-2j*math.pi*(i % n).double()/n)
-        k = torch.arange(a)[:, None, None] + a*torch.arange(b//2 + 1) # (a, 1, b//2 + 1) frequencies
-        one, two = turn(b*torch.outer(torch.arange(a), torch.arange(a))), turn(torch.arange(b)[:, None]*k)
-        bank = F.pad(filterbank(sound), (0, a))[:, k[:, 0]] # (n_mels, a, b//2 + 1), zeros above half the sample rate
-        parts = dict(hann=torch.hann_window(n), one=torch.stack([one.real, one.imag], 1).flatten(0, 1), # (2*a, a)
-                     two=torch.cat([torch.cat([two.real, two.imag], 2), torch.cat([-two.imag, two.real], 2)], 1), # (a, 2*b, 2*(b//2 + 1))
-                     bank=torch.stack([bank, bank], 2).flatten(1).T)
+        b, half = n//a, n//a//2 + 1
+        def turn(i): return torch.exp(-2j*math.pi*(i % n).double()/n)
+        k = torch.arange(a)[:, None, None] + a*torch.arange(half)      # (a, 1, half) frequencies
+        one = turn(b*torch.outer(torch.arange(a), torch.arange(a)))    # (a, a) transforms over `a` numbers
+        two = turn(torch.arange(b)[:, None]*k)                         # (a, b, half) then over `b`
+        bank = F.pad(filterbank(sound), (0, a))[:, k[:, 0]]            # (n_mels, a, half), 0 above half the sample rate
+        parts = dict(hann=torch.hann_window(n), one=torch.stack([one.real, one.imag], 1).flatten(0, 1),
+                     two=_stacked(two), bank=torch.stack([bank, bank], 2).flatten(1).T)
         for k, x in parts.items(): self.register_buffer(k, x.float().contiguous())
 
-    def frames(self, wav): # (batch, samples)
+    def frames(self,
+        wav): # (batch, samples)
         "(batch, frames, n_fft) windows, gathered in blocks since one sample at a time is slow."
         x, g = F.pad(wav[:, None], (self.n//2, self.n//2), mode="reflect")[:, 0], math.gcd(self.n, self.hop)
         i = torch.arange((x.shape[1] - self.n)//self.hop + 1)[:, None]*(self.hop//g) + torch.arange(self.n//g)
         return x[:, :x.shape[1]//g*g].reshape(x.shape[0], -1, g)[:, i].flatten(2)
 
-    def forward(self, wav):
+    def forward(self,
+        wav): # (batch, samples) in [-1, 1]
+        "(batch, n_mels, frames) log-mel."
         f = (self.frames(wav)*self.hann).unflatten(2, (self.a, -1)) # (batch, frames, a, b)
-        z = (self.one @ f).reshape(wav.shape[0], -1, self.a, 2*self.n//self.a).transpose(1, 2) @ self.two # (batch, a, frames, re and im)
+        z = (self.one @ f).reshape(wav.shape[0], -1, self.a, 2*self.n//self.a)
+        z = z.transpose(1, 2) @ self.two                            # (batch, a, frames, real and imaginary)
         return (z.square().transpose(1, 2).flatten(2) @ self.bank + 1e-6).log().transpose(1, 2)
 
 # %% ../nbs/08_export.ipynb #a1e6ee60
@@ -52,7 +61,7 @@ def window_starts(
     n,    # Columns of the sound
     size, # Columns of a window
     step):# Columns from window to window
-    "(n_windows,) the columns of `tile_starts`, and the columns that a window then has, as tensors."
+    "(n_windows,) first column of each window, and the columns that a window then has, as tensors."
     n = torch.arange(n)[-1] + 1
     size = n.clamp(max=size)
     return torch.minimum(torch.arange(0, n - size + step, step), n - size), size
@@ -65,33 +74,39 @@ class OnnxModel(nn.Module):
         width, # Of the windows, in frames
         step): # From window to window, in frames
         super().__init__()
-        self.cfg, self.activation, self.mel, self.nets = run.cfg, run.activation, OnnxLogMel(run.cfg), nn.ModuleList(run.nets.values())
+        self.cfg, self.activation, self.mel = run.cfg, run.activation, OnnxLogMel(run.cfg)
+        self.nets = nn.ModuleList(run.nets.values())
         stride, table = self.nets[0].stride, run.thresholds
         self.size, self.step, self.seconds = width//stride, max(step//stride, 1), stride*run.cfg.frame_seconds
         for k in ("slope", "intercept"): self.register_buffer(k, torch.tensor(table[k].to_numpy(float)))
 
-    def forward(self, wav): # (batch, samples)
+    def forward(self,
+        wav): # (batch, samples) in [-1, 1]
+        "Starts, logits and scores of the windows."
         mel = normalize(self.mel(wav), self.cfg.crop_frames, self.cfg.subtract_band_mean)
         feats = [n.forward_cropped(F.pad(mel, (n.margin, n.margin))) for n in self.nets]
         start, size = window_starts(feats[0].shape[3], self.size, self.step)
         heads = [n.head for n in self.nets]
         logits = torch.stack([h.pool_windows(h.frame_features(f), start, size) for h, f in zip(heads, feats)]).mean(0)
-        return start*self.seconds, logits, (self.slope*self.log_odds(logits.double()) + self.intercept).sigmoid().float()
+        score = (self.slope*self.log_odds(logits.double()) + self.intercept).sigmoid().float()
+        return start*self.seconds, logits, score
 
-    def log_odds(self, x): # (..., n_species) logits in 64 bits
+    def log_odds(self,
+        x): # (..., n_species) logits in 64 bits
         "Log-odds of each species by itself, as in `finest_scores`."
         if self.activation == "sigmoid": return x
         p = x.softmax(-1).clamp(1e-7, 1 - 1e-7)
         return (p/(1 - p)).log()
 
 # %% ../nbs/08_export.ipynb #56a299bd
-OUTPUTS = dict(start=["windows"], logits=["batch", "windows"], score=["batch", "windows"]) # Names of what a file gives, and of the sizes that are free
+# Names of the outputs, and of their sizes that are free
+OUTPUTS = dict(start=["windows"], logits=["batch", "windows"], score=["batch", "windows"])
 
 def metadata(
     run,   # `Run`
     width, # Of the windows, in frames
     step): # From window to window, in frames
-    "What a file says of itself: a dict of text, JSON where it is more than a word."
+    "Dict of the text in a file's metadata, JSON where it is more than a word."
     cfg, table, stride = run.cfg, run.thresholds, run.nets[min(run.nets)].stride
     facts = dict(sample_rate=cfg.sample_rate, species=table.species.tolist(), loss=cfg.loss, activation=run.activation,
                  thresholds=[None if np.isnan(t) else t for t in table.threshold], model=cfg.model, folds=len(run.nets),
@@ -99,6 +114,7 @@ def metadata(
                  version=f"rfcx_nb {__version__}")
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()}
 
+# %% ../nbs/08_export.ipynb #85dc20b0
 @torch.no_grad()
 def write_onnx(
     net,  # An `OnnxModel` in evaluation mode
@@ -121,21 +137,22 @@ def pass_logits(
     step): # From window to window, in frames
     "(batch, n_windows, n_species) logits by `score_pass`, mean over folds."
     mels = normalize(LogMel(run.cfg).mel(wav), run.cfg.crop_frames, run.cfg.subtract_band_mean)
-    return torch.stack([torch.stack([score_pass(n, x, [width], [step])[0][1] for n in run.nets.values()]).mean(0) for x in mels])
+    def mean(mel): return torch.stack([score_pass(n, mel, [width], [step])[0][1] for n in run.nets.values()]).mean(0)
+    return torch.stack([mean(x) for x in mels])
 
 def max_abs_diff(
     file,  # An ONNX file
-    run,   # `Run` that it was made of
+    run,   # `Run` from which it was made
     width, # Of the windows, in frames
     step): # From window to window, in frames
-    "Largest difference of the logits of `file` from PyTorch's, for noise of several lengths."
+    "Largest difference of the logits of `file` from PyTorch's, for noise of several lengths; inf if shapes differ."
     import onnxruntime
     session, rng = onnxruntime.InferenceSession(str(file)), np.random.RandomState(0)
-    def off(wav):
+    def diff(wav):
         a, b = session.run(["logits"], {"wav": wav})[0], pass_logits(run, torch.from_numpy(wav), width, step).numpy()
         return np.abs(a - b).max() if a.shape == b.shape else np.inf
     sizes = [(b, max(int(s*run.cfg.sample_rate), run.cfg.n_fft + 1)) for b, s in ((1, 1), (3, 2.71), (2, 7.13))]
-    return float(max(off(.1*rng.randn(*o).astype(np.float32)) for o in sizes))
+    return float(max(diff(.1*rng.randn(*o).astype(np.float32)) for o in sizes))
 
 # %% ../nbs/08_export.ipynb #bbe1f0be
 def check_export(
@@ -148,28 +165,30 @@ def check_export(
                          "network's features")
     such = "such as tf_efficientnet_lite0, resnet18 or densenet121"
     if has_global_context(net):
-        raise InputError(f"{cfg.model} looks at the whole of its input (squeeze-and-excite or attention), so that windows "
-                         f"cannot be read off one pass: train a network without, {such}")
+        raise InputError(f"{cfg.model} looks at the whole of its input (squeeze-and-excite or attention), so that "
+                         f"windows cannot be read off one pass: train a network without, {such}")
     if not one_pass_fits(net, [width]):
-        raise InputError(f"{cfg.model} has no column of features for every {net.stride} frames, so that windows cannot be "
-                         f"read off one pass: train another network, {such}")
+        raise InputError(f"{cfg.model} has no column of features for every {net.stride} frames, so that windows cannot "
+                         f"be read off one pass: train another network, {such}")
 
+# %% ../nbs/08_export.ipynb #7e435ad2
 @command
 def rfcx_export(
     model_name:str="model_0", # Name of the run
     models:str="models",      # Where runs are kept
     out:str="",               # The file (default: models/<model_name>/<model_name>.onnx)
     fold:int=None,            # Export one fold; all that are trained, and their mean, if not given
-    tile_width:int=64,        # Width of the windows, in frames: the narrowest that rfcx_validate was given, since thresholds are made for those
+    # Width of the windows, in frames: the narrowest that rfcx_validate was given, since thresholds are made for those
+    tile_width:int=64,
     tile_step:float=.5):      # From window to window, in widths
     "Write a run as one ONNX file: waveforms in, and logits and scores of each window out. Needs onnx and onnxruntime."
     need_onnx("rfcx_export")
     if not 0 < tile_step <= 1: raise InputError(f"tile_step is {tile_step}: it must be in (0, 1]")
-    folder, step = local_path(models, "--models")/plain_name(model_name, "--model_name"), max(int(tile_width*tile_step), 1)
-    out, cfg = Path(out or folder/f"{model_name}.onnx"), load_config(folder)
+    folder = local_path(models, "--models")/plain_name(model_name, "--model_name")
+    out, cfg, step = Path(out or folder/f"{model_name}.onnx"), load_config(folder), max(int(tile_width*tile_step), 1)
     if cfg.encoder:
-        raise InputError(f"{folder} learned on the features of {cfg.model}, whose network is not in the run: train a network "
-                         "of timm's, such as tf_efficientnet_lite0")
+        raise InputError(f"{folder} learned on the features of {cfg.model}, whose network is not in the run: train a "
+                         "network of timm's, such as tf_efficientnet_lite0")
     run = load_run(folder, fold)
     run.thresholds # a damaged table is named before the work begins
     check_export(cfg, run.nets[min(run.nets)], tile_width)
@@ -178,8 +197,8 @@ def rfcx_export(
         write_onnx(OnnxModel(run, tile_width, step).eval(), metadata(run, tile_width, step), f)
         off = max_abs_diff(f, run, tile_width, step)
         if not off < 1e-3:
-            raise InputError(f"{cfg.model} as ONNX differs from PyTorch by {off:.1g}: nothing was written; another network or "
-                             "another version of torch may do")
+            raise InputError(f"{cfg.model} as ONNX differs from PyTorch by {off:.1g}: nothing was written; another "
+                             "network or another version of torch may do")
     print(f"{out}: {len(run.nets)} fold{'' if len(run.nets) == 1 else 's'} of {model_name} ({cfg.model}), "
           f"{out.stat().st_size/1e6:.1f} MB, windows of {tile_width*cfg.frame_seconds:.2f} s, at most {off:.0e} from "
           "PyTorch's logits")
