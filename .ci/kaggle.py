@@ -100,7 +100,7 @@ def main(env, work):
     work.mkdir(parents=True)
     data, ns = make_forest(work/"data", n_train=24, n_test=5, n_species=5, seconds=8, n_workers=0), {}
     for src in cells(): # the notebook's own way of making what is attached
-        if src.startswith("import importlib") or "\nMODEL" in src or "def make_wheels" in src: exec(src, ns)
+        if re.search(r"^import importlib|\nMODEL|^NEEDS|^def make_weights", src): exec(src, ns)
     ns["make_wheels"](work/"wheels", NOTEBOOK.parents[1], [f"{sys.version_info[0]}.{sys.version_info[1]}"])
     ns["make_weights"](work/"weights")
     image(env, work/"image")

@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from subprocess import run
 
 def ok(text): print(f"  ok: {text}", flush=True)
@@ -26,18 +26,19 @@ python("import sys, rfcx_nb.preprocess; bad = {'torch', 'fastai'} & set(sys.modu
 ok("rfcx_nb.preprocess imports neither torch nor fastai")
 
 # Every module
-names = sorted(m.name for m in iter_modules(rfcx_nb.__path__) if not m.name.startswith("_"))
+modules = (m.name.removeprefix("rfcx_nb.") for m in walk_packages(rfcx_nb.__path__, "rfcx_nb."))
+names = sorted(m for m in modules if not m.startswith("_"))
 for name in names: import_module(f"rfcx_nb.{name}")
 ok("imports " + ", ".join(names))
 
 # Every command. Its help page takes about half a second, may take ten on a busy machine, and imports nothing heavy
 commands = sorted(e.name for e in entry_points(group="console_scripts") if e.module.startswith("rfcx_nb."))
 assert commands, "the wheel has no commands"
-def call(name): # Its help page, and on stderr a line per import
-    env = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
-    script = Path(sysconfig.get_path("scripts"))/name
-    return run([script, "--help"], capture_output=True, text=True, timeout=10, env=env)
-with ThreadPoolExecutor(2) as ex: helps = list(ex.map(call, commands))
+def call(name, *words, **kw):
+    return run([Path(sysconfig.get_path("scripts"))/name, *words], capture_output=True, text=True, **kw)
+def help_page(name): # and on stderr a line per import
+    return call(name, "--help", timeout=10, env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1"})
+with ThreadPoolExecutor(2) as ex: helps = list(ex.map(help_page, commands))
 for c, r in zip(commands, helps):
     good = r.returncode == 0 and "usage" in r.stdout.lower()
     assert good, f"{c} --help ended with {r.returncode}:\n{r.stdout}{r.stderr}"
@@ -56,8 +57,9 @@ command("rfcx_train --recipe --path d/forest --fold 0 --model_name model_0 --mod
         "--epochs 1")
 command("rfcx_validate --path d/forest")
 command("rfcx_predict --path d/forest --model_name model_0 --tile_width 64,128,256 --prevalence em --save_preds true")
-command("rfcx_predict --path d/forest/test --model_name model_0 --out scan --format csv,parquet,raven,audacity "
+command("rfcx_detect --path d/forest/test --model_name model_0 --out scan --format csv,parquet,raven,audacity "
         "--threshold 0.01")
+command("rfcx_detect --model_name model_0 --out scan --threshold 0.02 --gap 1 --min_length 0.5") # from the scores there
 command("rfcx_report --path scan --each 1")
 command("rfcx_ensemble d/forest/preds/model_0/submission.csv preds/model_0/submission.csv --out submission.csv")
 assert len(Path("submission.csv").read_text().splitlines()) == 5 and Path("d/forest/map.png").stat().st_size > 10_000
