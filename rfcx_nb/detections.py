@@ -11,7 +11,7 @@ from .annotations import write_audacity, write_boxes_csv, write_per_recording, w
 from .backends import check_backend
 from .cli import command
 from .core import atomic_write, InputError, local_path, plain_name, progress, save_json, working
-from .runs import load_run
+from .runs import field_thresholds, load_run
 from .scores import finest_scores, species_of
 from .tiled_inference import (fitted_windows, predict, Prediction, read_settings, report_errors,
                                      resolve_inputs, Scores)
@@ -143,6 +143,7 @@ def detection_thresholds(
               "ones, or set --threshold)")
     else:
         for r in t[t.threshold.isna()].itertuples(): print(f"  {r.species}: {r.note}")
+    if threshold is None: t = field_thresholds(run, t)
     return t.fillna(dict(low=run.cfg.fmin, high=run.cfg.fmax_hz))
 
 def kept_scores(

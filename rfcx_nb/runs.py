@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'THRESHOLD_COLS', 'CARD', 'VALIDATED', 'RunConfig', 'make_config', 'check_names',
            'load_config', 'build_model', 'Run', 'load_run', 'write_thresholds', 'default_thresholds', 'read_thresholds',
-           'read_prevalence', 'TrainingData', 'load_training_data', 'run_species', 'ensure_inputs', 'pseudo_table',
-           'soft_ids', 'stored_input', 'adopt', 'save_config', 'card_table', 'write_model_card']
+           'read_prevalence', 'weights_id', 'field_thresholds', 'TrainingData', 'load_training_data', 'run_species',
+           'ensure_inputs', 'pseudo_table', 'soft_ids', 'stored_input', 'adopt', 'save_config', 'card_table',
+           'write_model_card']
 
 # %% ../nbs/03f_runs.ipynb #778f7027
 from .annotations import write_boxes_csv
@@ -18,6 +19,7 @@ from .encoder import embed_recordings, embedding_path, EmbeddingNet, ENCODERS
 from .losses import LOSSES
 from .model import HEADS, to_device
 from .preprocess import find_recordings, preprocess
+import json
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -210,6 +212,31 @@ def read_prevalence(
     "(n,) prevalences in [0, 1], in the order of `species_id`; raises `InputError` with row and column."
     kinds, what = dict(species_id=Number(integer=True), prevalence=Number(0, 1)), "a csv table with the columns species_id and prevalence"
     return read_csv_table(file, kinds, what, "species_id", n).prevalence.to_numpy()
+
+# %% ../nbs/03f_runs.ipynb #093ed7a1
+def weights_id(run): # `Run`
+    "A short text that tells its networks and settings from others."
+    return sha256(json.dumps(run.digests(), sort_keys=True).encode()).hexdigest()[:12]
+
+def field_thresholds(
+    run,   # `Run`
+    table):# Its thresholds, such as `Run.thresholds`
+    "`table` with the thresholds of `field.csv` where it has one for these networks; prints where each is from."
+    f, number = run.path/"field.csv", Number(empty=True)
+    if not f.exists(): return table
+    kinds = dict(species=str, logit=number, precision=number, precision_low=number, precision_high=number,
+                 judged=number, date=str, weights=str)
+    df = read_csv_table(f, kinds, "the thresholds of the field, as rfcx_check writes them", "species").set_index("species")
+    odd = df.index[df.weights != weights_id(run)]
+    if len(odd): print(f"  {f} is of other networks for {', '.join(odd)}: their thresholds are those of the boxes")
+    df, table = df[df.logit.notna() & ~df.index.isin(odd)], table.copy()
+    for i, t in table[table.species.isin(df.index)].iterrows():
+        o = df.loc[t.species]
+        table.loc[i, "threshold"] = 1/(1 + np.exp(-t.slope*o.logit - t.intercept))
+        table.loc[i, "note"] = (f"threshold from the field, {o.date}, {o.judged:.0f} clips: precision {o.precision:.2f} "
+                                f"({o.precision_low:.2f} to {o.precision_high:.2f})")
+        print(f"  {t.species}: {table.note[i]}")
+    return table
 
 # %% ../nbs/03f_runs.ipynb #b42e4587
 @dataclass
