@@ -9,7 +9,7 @@ __all__ = ['BINS', 'PRIOR', 'DOUBT', 'DRAWS', 'MIN_CLIPS', 'WANTED', 'KEYS', 'VE
            'drawn_rows', 'read_verdicts', 'sample_season', 'write_pages', 'match_verdicts', 'judge_season',
            'field_table', 'show_field', 'describe_field', 'check_settings', 'rfcx_check']
 
-# %% ../nbs/09a_check.ipynb #607f255d
+# %% ../nbs/09a_check.ipynb #8467febf
 from .annotations import VERDICTS, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, existing_path, InputError, load_json, local_path, Number, plain_name, progress,
@@ -30,7 +30,7 @@ import numpy as np, pandas as pd, soundfile as sf
 from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
-# %% ../nbs/09a_check.ipynb #feb9919a
+# %% ../nbs/09a_check.ipynb #4b2beeb2
 BINS = 0., .8, .95, .99, 1. # Edges of the bins, as shares of all windows in the order of their scores
 
 def score_bins(
@@ -57,8 +57,8 @@ def draw_windows(
         rows.append(i[(edge[:-1] + rng.random(k)*np.diff(edge)).astype(int)])
     return np.sort(np.concatenate(rows))
 
-# %% ../nbs/09a_check.ipynb #6c4072bc
-PRIOR, DOUBT, DRAWS = .1, .5, 2000 # Of the beta distribution; what a bound of the precision adds; draws
+# %% ../nbs/09a_check.ipynb #21fc8ad5
+PRIOR, DOUBT, DRAWS = .1, .5, 1000 # Of the beta distribution; what a bound of the precision adds; draws
 
 @dataclass
 class Judged:
@@ -74,14 +74,16 @@ class Judged:
         yes=PRIOR,   # Prior of a call
         no=PRIOR,    # Prior of no call
         above=True): # The part at or above `at`, or the one below?
-        "(2000, n_thresholds) draws of the number of windows with a call."
+        "(1000, n_thresholds) draws of the number of windows with a call."
         rng, at, res = np.random.default_rng(0), np.array([-np.inf]) if at is None else np.asarray(at), 0
         for b in np.unique(self.bin):
             x, mine = np.sort(self.x[self.bin == b]), self.bin[self.rows] == b
             hit = (self.x[self.rows][mine][:, None] >= at) == above
             N = len(x) - np.searchsorted(x, at) if above else np.searchsorted(x, at)
             n, k = hit.sum(0), (hit & self.y[mine][:, None]).sum(0)
-            res = res + k + rng.binomial(N - n, rng.beta(yes + k, no + n - k, size=(DRAWS, len(at))))
+            (N, n, k), same = np.unique(np.stack([N, n, k]), axis=1, return_inverse=True) # parts that are alike, drawn once
+            part = k + rng.binomial(N - n, rng.beta(yes + k, no + n - k, size=(DRAWS, len(N))))
+            res = res + part[:, same.ravel()]
         return res
 
     def interval(self, draws, low=None): # Draws; those for the lower bound, if others
@@ -113,7 +115,7 @@ class Judged:
             df[name], df[f"{name}_low"], df[f"{name}_high"] = v
         return df
 
-# %% ../nbs/09a_check.ipynb #d43b5663
+# %% ../nbs/09a_check.ipynb #df54b090
 def show_curve(
     judged,     # `Judged`
     ax,         # Where to draw
@@ -133,7 +135,7 @@ def show_curve(
     ax.set(ylim=(0, 1.02), xlabel="threshold, log-odds")
     ax.set_title(title, fontsize=9)
 
-# %% ../nbs/09a_check.ipynb #59f66e64
+# %% ../nbs/09a_check.ipynb #0b7b9957
 MIN_CLIPS, WANTED = 10, .05 # Judged clips above a threshold; half of the interval's width to reach
 
 def more_clips(
@@ -144,9 +146,10 @@ def more_clips(
 
 def choose_threshold(
     judged,       # `Judged`
-    precision=.9):# Wanted
+    precision=.9, # Wanted
+    df=None):     # Its `curve`, if there already
     "The row of its `curve` at the threshold, as a dict with `more` and `note`; `logit` is nan if there is none."
-    df = judged.curve()
+    df = judged.curve() if df is None else df
     good = df[(df.precision >= precision) & (df.clips >= MIN_CLIPS)]
     if not len(good):
         best = df[df.clips >= MIN_CLIPS]
@@ -156,7 +159,7 @@ def choose_threshold(
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 
-# %% ../nbs/09a_check.ipynb #18c12da8
+# %% ../nbs/09a_check.ipynb #662efcc1
 def repeat_check(
     x,           # (n,) log-odds of all windows
     truth,       # (n,) is a call in it?
@@ -169,15 +172,15 @@ def repeat_check(
     for seed in range(n_draws):
         rows = draw_windows(bin, n, seed)
         j = Judged(x, bin, rows, truth[rows])
-        df, (_, low, high) = j.curve(), j.density
-        df = df[df.clips >= min(MIN_CLIPS, n//4)]
+        curve, (_, low, high) = j.curve(), j.density
+        df = curve[curve.clips >= MIN_CLIPS]
         hit = x >= df.logit.to_numpy()[:, None]
         right = (hit & truth).sum(1)
         p, r = right/hit.sum(1), right/max(truth.sum(), 1)
         inside = lambda k, v: ((df[f"{k}_low"] - 1e-9 <= v) & (v <= df[f"{k}_high"] + 1e-9)).mean()
         res.append((low <= truth.mean() <= high, inside("precision", p), inside("recall", r), high - low,
                     (df.precision_high - df.precision_low).mean(), (df.recall_high - df.recall_low).mean()))
-        o = choose_threshold(j, precision)
+        o = choose_threshold(j, precision, curve)
         if np.isfinite(o["logit"]):
             real = truth[x >= o["logit"]].mean()
             chosen.append((o["precision_low"] <= real <= o["precision_high"], real, o["precision_high"] - o["precision_low"]))
@@ -185,7 +188,7 @@ def repeat_check(
     reached, real, width = np.mean(chosen, 0) if chosen else [np.nan]*3
     return dict(zip(names, np.mean(res, 0).tolist())) | dict(found=len(chosen)/n_draws, reached=reached, really=real, width=width)
 
-# %% ../nbs/09a_check.ipynb #27dbe647
+# %% ../nbs/09a_check.ipynb #ddc30d75
 @dataclass
 class Season:
     "All windows of the kept scores, in the order of recordings and time."
@@ -215,7 +218,7 @@ def clips_of(
     score = expit(t.slope*season.x[rows, j].astype(float) + t.intercept).round(4)
     return df.assign(low=t.low, high=t.high, species=t.species, score=score).reset_index(drop=True)
 
-# %% ../nbs/09a_check.ipynb #d3bfe637
+# %% ../nbs/09a_check.ipynb #4fd1ac07
 KEYS = """const all=[...document.querySelectorAll('.card')],keys={y:'yes',n:'no',u:'unsure'};
 let now=Math.max(0,all.findIndex(c=>!said[c.dataset.i]));
 function look(i){now=Math.min(Math.max(i,0),all.length-1);all.forEach((c,k)=>{c.hidden=k!==now;const a=c.querySelector('audio');if(k!==now)a.pause()});
@@ -266,7 +269,7 @@ def with_media(
         res.append(d._asdict() | dict(image=spectrogram_jpeg(x, sr, at, d), audio=audio_uri(x, sr)))
     return res
 
-# %% ../nbs/09a_check.ipynb #20dbfb03
+# %% ../nbs/09a_check.ipynb #b845d659
 VERDICT_COLS = ["recording", "start", "end", "low", "high", "species", "score", "verdict"]
 
 def pick_species(
@@ -314,7 +317,7 @@ def read_verdicts(path): # csv file, or a folder with several
         res.append(df.assign(verdict=said.map(VERDICTS), file=f.name, row=np.arange(len(df)) + 2)[said != ""])
     return pd.concat(res, ignore_index=True)
 
-# %% ../nbs/09a_check.ipynb #c582c9bb
+# %% ../nbs/09a_check.ipynb #d6825d67
 def sample_season(
     season,  # `Season`
     columns, # Species of its columns
@@ -383,7 +386,7 @@ def judge_season(
         res[s] = Judged(season.x[:, j].astype(float), bin, mine_rows, (mine.verdict == "yes").to_numpy())
     return res
 
-# %% ../nbs/09a_check.ipynb #83fc118e
+# %% ../nbs/09a_check.ipynb #7e0c3a41
 FIELD_COLS = ("species_id species logit precision precision_low precision_high recall recall_low recall_high density density_low "
               "density_high judged yes windows more asked box_precision box_precision_low box_precision_high date weights note").split()
 

@@ -9,7 +9,7 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'FIELD', 'utc_offset', 
            'draw_accumulation', 'field_rates', 'add_calls', 'file_name', 'write_survey', 'describe_species',
            'rfcx_survey']
 
-# %% ../nbs/10_survey.ipynb #54681b98
+# %% ../nbs/10_survey.ipynb #a0fe7a17
 from .annotations import durations, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, existing_path, InputError, load_json, Number, printable, progress, raise_bad_rows,
@@ -24,7 +24,7 @@ import numpy as np, pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-# %% ../nbs/10_survey.ipynb #191fbb44
+# %% ../nbs/10_survey.ipynb #6f157a1b
 OFFSET = re.compile(r"\d{6}(?:\.\d+)?(Z|[+-]\d\d:?\d\d)(?![\dA-Za-z])") # Behind the time of day in a file name
 COMMENT_OFFSET = re.compile(r"\(UTC(?:([+-])(\d{1,2})(?::(\d\d))?)?\)")   # In the comment of an AudioMoth
 
@@ -49,7 +49,7 @@ def local_start(
     t = start.replace(tzinfo=timezone(timedelta(hours=offset))).astimezone(zone)
     return t.replace(tzinfo=None), t.utcoffset()/timedelta(hours=1)
 
-# %% ../nbs/10_survey.ipynb #a3bd77d0
+# %% ../nbs/10_survey.ipynb #ba0fae55
 RECORDING_COLS = ["recording", "site", "latitude", "longitude", "start", "utc_offset", "seconds"]
 
 def sites_of(
@@ -105,7 +105,7 @@ def unknown(df): # From `recordings_table`
         if bad.any(): res.append(f"{bad.sum()} of {len(df)} recordings, such as {df.recording[bad].iloc[0]}, have {what}")
     return res
 
-# %% ../nbs/10_survey.ipynb #5b6c4db6
+# %% ../nbs/10_survey.ipynb #904c3f30
 def effort(df): # From `recordings_table`
     "A row per site, date and hour of the day with its recorded `hours`; recordings without a start have neither."
     rows = [(o.site, pd.NaT, -1, o.seconds/3600) for o in df[df.start.isna()].itertuples()]
@@ -138,7 +138,7 @@ def rates(
     res = res.rename("detections").reset_index()
     return res.assign(hours=res[by].map(hours).round(4), per_hour=lambda o: (o.detections/o.hours).round(4))
 
-# %% ../nbs/10_survey.ipynb #efa4f85e
+# %% ../nbs/10_survey.ipynb #07142f0f
 def present(
     detections, # Table with recording, start, species and score
     k=1,        # Detections needed
@@ -171,7 +171,7 @@ def choose_rule(
     rules = [dict(k=k, floor=f, within=w) for k in ks for f in floors for w in (withins if k > 1 else (np.inf,))]
     return max(rules, key=lambda o: rule_score(present(d, **o), true)["f1"])
 
-# %% ../nbs/10_survey.ipynb #d2d7287f
+# %% ../nbs/10_survey.ipynb #d38fb97d
 def effort_matrix(e): # From `effort`
     "(sites, days) recorded hours, nan where nothing was recorded; all days from the first to the last."
     e = e[e.date.notna()]
@@ -201,7 +201,7 @@ def summarize_species(
         rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites, o.time.min(), o.time.max(), o.recording.nunique(), len(o), len(o)/hours))
     return pd.DataFrame(rows, columns="species sites of_sites occupancy first last recordings detections per_hour".split()).round(4)
 
-# %% ../nbs/10_survey.ipynb #8209109c
+# %% ../nbs/10_survey.ipynb #42ceb04f
 def activity_map(
     d,      # From `place_detections`
     e,      # From `effort`
@@ -260,7 +260,7 @@ def draw_accumulation(
     ax.set(xlabel="days at a site", ylabel="species", ylim=(0, counts.max() + .5))
     with atomic_write(file) as f: fig.savefig(f)
 
-# %% ../nbs/10_survey.ipynb #e743fa53
+# %% ../nbs/10_survey.ipynb #763f490b
 FIELD = ["precision", "precision_low", "precision_high", "recall"]
 
 def field_rates(folder): # Folder that `rfcx_detect` wrote
@@ -283,7 +283,7 @@ def add_calls(
     k = (field.precision/field.recall).replace(np.inf, np.nan)
     return df.assign(calls_per_hour=(df.per_hour*df.species.map(k)).astype(float).round(4))
 
-# %% ../nbs/10_survey.ipynb #5fe95541
+# %% ../nbs/10_survey.ipynb #87b9b575
 def file_name(s): # Name of a species
     "A name for its file."
     return "".join(c if c.isalnum() or c in "-" else "_" for c in s)[:80] or "_"
