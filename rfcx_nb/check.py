@@ -9,11 +9,11 @@ __all__ = ['BINS', 'PRIOR', 'DOUBT', 'DRAWS', 'MIN_CLIPS', 'WANTED', 'KEYS', 'VE
            'drawn_rows', 'read_verdicts', 'sample_season', 'write_pages', 'match_verdicts', 'judge_season',
            'field_table', 'show_field', 'describe_field', 'check_settings', 'rfcx_check']
 
-# %% ../nbs/09a_check.ipynb #8467febf
+# %% ../nbs/09a_check.ipynb #7a6893ff
 from .annotations import VERDICTS, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, existing_path, InputError, load_json, local_path, Number, plain_name, progress,
-                          raise_bad_rows, read_csv_table, sanitize, save_json, working)
+                          raise_bad_rows, read_csv_table, save_json, working)
 from .detections import kept_scores
 from .preprocess import find_recordings
 from .report import audio_uri, cut_sound, SCRIPT, spectrogram_jpeg, STYLE
@@ -25,12 +25,11 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 import numpy as np, pandas as pd, soundfile as sf
 from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
-# %% ../nbs/09a_check.ipynb #4b2beeb2
+# %% ../nbs/09a_check.ipynb #4db7ab99
 BINS = 0., .8, .95, .99, 1. # Edges of the bins, as shares of all windows in the order of their scores
 
 def score_bins(
@@ -57,7 +56,7 @@ def draw_windows(
         rows.append(i[(edge[:-1] + rng.random(k)*np.diff(edge)).astype(int)])
     return np.sort(np.concatenate(rows))
 
-# %% ../nbs/09a_check.ipynb #21fc8ad5
+# %% ../nbs/09a_check.ipynb #f23b5804
 PRIOR, DOUBT, DRAWS = .1, .5, 1000 # Of the beta distribution; what a bound of the precision adds; draws
 
 @dataclass
@@ -81,12 +80,15 @@ class Judged:
             hit = (self.x[self.rows][mine][:, None] >= at) == above
             N = len(x) - np.searchsorted(x, at) if above else np.searchsorted(x, at)
             n, k = hit.sum(0), (hit & self.y[mine][:, None]).sum(0)
-            (N, n, k), same = np.unique(np.stack([N, n, k]), axis=1, return_inverse=True) # parts that are alike, drawn once
+            (N, n, k), same = np.unique(np.stack([N, n, k]), axis=1,
+                                        return_inverse=True) # parts that are alike, drawn once
             part = k + rng.binomial(N - n, rng.beta(yes + k, no + n - k, size=(DRAWS, len(N))))
             res = res + part[:, same.ravel()]
         return res
 
-    def interval(self, draws, low=None): # Draws; those for the lower bound, if others
+    def interval(self,
+        draws,    # (1000, n_thresholds) draws
+        low=None):# Those for the lower bound, if others
         "Mean, lower and upper bound of draws, each (n_thresholds,)."
         low, a = draws if low is None else low, (1 - self.level)/2
         return (low.mean(0) + draws.mean(0))/2, np.quantile(low, a, axis=0), np.quantile(draws, 1 - a, axis=0)
@@ -111,11 +113,12 @@ class Judged:
         df = pd.DataFrame(dict(logit=at, windows=n, clips=(self.x[self.rows][:, None] >= at).sum(0)))
         above = self.totals(at)
         recall = self.interval(above/np.maximum(above + self.totals(at, above=False), 1))
-        for name, v in dict(precision=self.interval(high/np.maximum(n, 1), low/np.maximum(n, 1)), recall=recall).items():
+        for name, v in dict(precision=self.interval(high/np.maximum(n, 1), low/np.maximum(n, 1)),
+                            recall=recall).items():
             df[name], df[f"{name}_low"], df[f"{name}_high"] = v
         return df
 
-# %% ../nbs/09a_check.ipynb #df54b090
+# %% ../nbs/09a_check.ipynb #5371bcb4
 def show_curve(
     judged,     # `Judged`
     ax,         # Where to draw
@@ -135,7 +138,7 @@ def show_curve(
     ax.set(ylim=(0, 1.02), xlabel="threshold, log-odds")
     ax.set_title(title, fontsize=9)
 
-# %% ../nbs/09a_check.ipynb #0b7b9957
+# %% ../nbs/09a_check.ipynb #9938e75a
 MIN_CLIPS, WANTED = 10, .05 # Judged clips above a threshold; half of the interval's width to reach
 
 def more_clips(
@@ -155,11 +158,12 @@ def choose_threshold(
         best = df[df.clips >= MIN_CLIPS]
         if not len(best): return dict(logit=np.nan, more=0, note=f"fewer than {MIN_CLIPS} clips are judged")
         o = best.loc[best.precision.idxmax()]
-        return o.to_dict() | dict(logit=np.nan, more=0, note=f"no threshold reaches {precision:g}; the best has {o.precision:.2f}")
+        return o.to_dict() | dict(logit=np.nan, more=0,
+                                  note=f"no threshold reaches {precision:g}; the best has {o.precision:.2f}")
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 
-# %% ../nbs/09a_check.ipynb #662efcc1
+# %% ../nbs/09a_check.ipynb #fa0fec26
 def repeat_check(
     x,           # (n,) log-odds of all windows
     truth,       # (n,) is a call in it?
@@ -183,12 +187,14 @@ def repeat_check(
         o = choose_threshold(j, precision, curve)
         if np.isfinite(o["logit"]):
             real = truth[x >= o["logit"]].mean()
-            chosen.append((o["precision_low"] <= real <= o["precision_high"], real, o["precision_high"] - o["precision_low"]))
+            chosen.append((o["precision_low"] <= real <= o["precision_high"], real,
+                           o["precision_high"] - o["precision_low"]))
     names = "density precision recall density_width precision_width recall_width".split()
     reached, real, width = np.mean(chosen, 0) if chosen else [np.nan]*3
-    return dict(zip(names, np.mean(res, 0).tolist())) | dict(found=len(chosen)/n_draws, reached=reached, really=real, width=width)
+    return dict(zip(names, np.mean(res, 0).tolist())) | dict(found=len(chosen)/n_draws, reached=reached, really=real,
+                                                             width=width)
 
-# %% ../nbs/09a_check.ipynb #ddc30d75
+# %% ../nbs/09a_check.ipynb #f96be7a4
 @dataclass
 class Season:
     "All windows of the kept scores, in the order of recordings and time."
@@ -206,7 +212,8 @@ def read_season(
         rows.append(df[["start", "end"]].astype(np.float32).assign(recording=k))
         xs.append(df[species_of(df)].to_numpy(np.float32)[:, columns])
     windows = pd.concat(rows, ignore_index=True)
-    return Season(windows.assign(recording=windows.recording.astype("category"))[["recording", "start", "end"]], np.concatenate(xs))
+    return Season(windows.assign(recording=windows.recording.astype("category"))[["recording", "start", "end"]],
+                  np.concatenate(xs))
 
 def clips_of(
     season, # `Season`
@@ -218,7 +225,7 @@ def clips_of(
     score = expit(t.slope*season.x[rows, j].astype(float) + t.intercept).round(4)
     return df.assign(low=t.low, high=t.high, species=t.species, score=score).reset_index(drop=True)
 
-# %% ../nbs/09a_check.ipynb #4fd1ac07
+# %% ../nbs/09a_check.ipynb #005511c1
 KEYS = """const all=[...document.querySelectorAll('.card')],keys={y:'yes',n:'no',u:'unsure'};
 let now=Math.max(0,all.findIndex(c=>!said[c.dataset.i]));
 function look(i){now=Math.min(Math.max(i,0),all.length-1);all.forEach((c,k)=>{c.hidden=k!==now;const a=c.querySelector('audio');if(k!==now)a.pause()});
@@ -269,7 +276,7 @@ def with_media(
         res.append(d._asdict() | dict(image=spectrogram_jpeg(x, sr, at, d), audio=audio_uri(x, sr)))
     return res
 
-# %% ../nbs/09a_check.ipynb #b845d659
+# %% ../nbs/09a_check.ipynb #f83b16a7
 VERDICT_COLS = ["recording", "start", "end", "low", "high", "species", "score", "verdict"]
 
 def pick_species(
@@ -317,20 +324,22 @@ def read_verdicts(path): # csv file, or a folder with several
         res.append(df.assign(verdict=said.map(VERDICTS), file=f.name, row=np.arange(len(df)) + 2)[said != ""])
     return pd.concat(res, ignore_index=True)
 
-# %% ../nbs/09a_check.ipynb #d6825d67
+# %% ../nbs/09a_check.ipynb #019c7ac1
 def sample_season(
     season,  # `Season`
     columns, # Species of its columns
     table,   # Thresholds of the run
-    draws,   # List of dicts of species, n and seed; the last of each species is new
+    draws,   # List of dicts of species, n and seed
     bins):   # Edges of the bins
-    "Dict of species number to the clips of all its draws, and the number of those that are new."
+    "Dict of species number to the clips of all its draws, with the `seed` of each clip and its number in `season`."
     res = {}
     for j, s in enumerate(columns):
         mine = [d for d in draws if d["species"] == s]
         if not mine: continue
         rows = drawn_rows(score_bins(season.x[:, j], bins), mine)
-        res[s] = clips_of(season, j, table.iloc[s], np.concatenate(rows)), len(rows[-1])
+        seeds = np.repeat([d["seed"] for d in mine], [len(o) for o in rows])
+        rows = np.concatenate(rows)
+        res[s] = clips_of(season, j, table.iloc[s], rows).assign(seed=seeds, window=rows)
     return res
 
 def write_pages(
@@ -338,23 +347,26 @@ def write_pages(
     files,  # Dict of recording id to file
     seed,   # Of the draw
     folder):# Where they go
-    "Write a page per species with the new clips, and `sample.csv` with all clips; return the pages."
+    "Write for each species a page with the clips of that draw, and the same as a csv unless it is there; return the pages."
     pages = []
-    for s, (df, new) in samples.items():
-        name = df.species[0]
-        clips = with_media(df.iloc[-new:], files, seed) if new else []
-        if not clips: print(f"  {name}: no clip left to judge"); continue
-        short = "".join(c if c.isalnum() else "_" for c in sanitize(name))[:40]
+    for s, df in samples.items():
+        name, df = df.species.iloc[0], df[df.seed == seed].drop(columns=["seed", "window"])
+        clips = with_media(df, files, seed)
+        if not clips:
+            print(f"  {name}: no clip left to judge")
+            continue
+        short = "".join(c if c.isalnum() else "_" for c in name)[:40]
         pages.append(folder/f"{s:02}_{short}_{seed}.html")
         with atomic_write(pages[-1]) as f: f.write_text(check_page(clips, name, str(seed)), encoding="utf-8")
-    write_boxes_csv(pd.concat([df for df, _ in samples.values()]).assign(verdict="")[VERDICT_COLS], folder/"sample.csv")
+        by_hand = pages[-1].with_suffix(".csv") # may be filled in already
+        if not by_hand.exists(): write_boxes_csv(df.assign(verdict="")[VERDICT_COLS], by_hand)
     return pages
 
 def match_verdicts(
     said,    # From `read_verdicts`
     samples):# From `sample_season`
     "`said` with the columns of the clips; raises `InputError` for a row that is not one of the drawn clips."
-    drawn = pd.concat([df for df, _ in samples.values()], ignore_index=True)
+    drawn = pd.concat(samples.values(), ignore_index=True)
     key = lambda df: list(zip(df.recording, df.species, df.start.round(2)))
     place = {k: i for i, k in enumerate(key(drawn))}
     i = pd.Series(key(said)).map(place)
@@ -366,27 +378,20 @@ def match_verdicts(
         ["recording", "species", "start"], keep="last")[VERDICT_COLS]
 
 def judge_season(
-    season,   # `Season`
-    columns,  # Species of its columns
-    table,    # Thresholds of the run
-    draws,    # List of dicts of species, n and seed
-    said,     # From `match_verdicts`
-    bins):    # Edges of the bins
+    season,  # `Season`
+    samples, # From `sample_season`, of all species
+    said,    # From `match_verdicts`
+    bins):   # Edges of the bins
     "Dict of species number to `Judged`; clips that are unsure do not count."
-    res, said = {}, said[said.verdict != "unsure"]
-    for j, s in enumerate(columns):
-        name = table.species[s]
-        mine, draw = said[said.species == name], [d for d in draws if d["species"] == s]
+    res, key = {}, ["recording", "species", "start"]
+    for s, df in samples.items():
+        mine = df.merge(said[said.verdict != "unsure"][[*key, "verdict"]], on=key)
         if not len(mine): continue
-        bin = score_bins(season.x[:, j], bins)
-        rows = np.concatenate(drawn_rows(bin, draw))
-        clips = clips_of(season, j, table.iloc[s], rows)
-        place = dict(zip(zip(clips.recording, clips.start.round(2)), rows))
-        mine_rows = np.array([place[k] for k in zip(mine.recording, mine.start.round(2))])
-        res[s] = Judged(season.x[:, j].astype(float), bin, mine_rows, (mine.verdict == "yes").to_numpy())
+        x = season.x[:, s].astype(float)
+        res[s] = Judged(x, score_bins(season.x[:, s], bins), mine.window.to_numpy(), (mine.verdict == "yes").to_numpy())
     return res
 
-# %% ../nbs/09a_check.ipynb #7e0c3a41
+# %% ../nbs/09a_check.ipynb #36c78bc9
 FIELD_COLS = ("species_id species logit precision precision_low precision_high recall recall_low recall_high density density_low "
               "density_high judged yes windows more asked box_precision box_precision_low box_precision_high date weights note").split()
 
@@ -399,11 +404,14 @@ def field_table(
     rows = []
     for s, j in judged.items():
         t, o = table.iloc[s], choose_threshold(j, precision)
-        at = (logit(np.clip(t.threshold, 1e-9, 1 - 1e-9)) - t.intercept)/t.slope if t.threshold == t.threshold else np.nan
+        at = (logit(np.clip(t.threshold, 1e-9,
+                            1 - 1e-9)) - t.intercept)/t.slope if t.threshold == t.threshold else np.nan
         box = j.curve(at).iloc[0] if np.isfinite(at) and (j.x >= at).any() else {}
         mean, low, high = j.density
-        rows.append({k: v for k, v in o.items() if k in FIELD_COLS} | dict(species_id=s, species=t.species, density=mean,
-            density_low=low, density_high=high, judged=len(j.rows), yes=int(j.y.sum()), windows=len(j.x), asked=precision,
+        rows.append({k: v for k, v in o.items() if k in FIELD_COLS} | dict(species_id=s, species=t.species,
+                                                                           density=mean,
+            density_low=low, density_high=high, judged=len(j.rows), yes=int(j.y.sum()), windows=len(j.x),
+            asked=precision,
             date=date.today().isoformat(), weights=weights)
             | {f"box_{k}": box.get(k, np.nan) for k in ("precision", "precision_low", "precision_high")})
     return pd.DataFrame(rows).reindex(columns=FIELD_COLS)
@@ -461,7 +469,8 @@ def rfcx_check(
     check_settings(n, bins, precision, seed)
     folder = local_path(models, "models")/plain_name(model_name, "--model_name")
     run, out = load_run(folder, fold), local_path(out or Path("preds")/model_name, "out")
-    said, table = read_verdicts(verdicts) if verdicts else None, run.thresholds.fillna(dict(low=run.cfg.fmin, high=run.cfg.fmax_hz))
+    said, table = read_verdicts(verdicts) if verdicts else None, run.thresholds.fillna(dict(low=run.cfg.fmin,
+                                                                                            high=run.cfg.fmax_hz))
     wanted, checks = pick_species(list(table.species), species), out/"check"
     if not out.is_dir(): raise InputError(f"{out} does not exist: give by --out the folder that rfcx_detect wrote")
     with working(out, "rfcx_check"):
@@ -472,24 +481,25 @@ def rfcx_check(
         how = dict(windows=len(season.windows), weights=weights_id(run), bins=list(bins))
         draws = read_draws(checks, how)
         if not verdicts:
-            old = [d for d in draws if not (d["species"] in wanted and d["seed"] == seed)]
-            again = [d for d in draws if d not in old and d["n"] != n]
-            if again: raise InputError(f"seed {seed} has drawn {again[0]['n']} clips already: give another --seed to add clips")
-            draws = draws if len(old) < len(draws) else [*draws, *(dict(species=s, n=n, seed=seed) for s in wanted)]
-            samples = sample_season(season, columns, table, draws, bins)
-            pages = write_pages(samples, files, seed, checks)
+            done = {d["species"]: d["n"] for d in draws if d["seed"] == seed}
+            other = [done[s] for s in wanted if done.get(s, n) != n]
+            if other:
+                raise InputError(f"seed {seed} has drawn {other[0]} clips already: give another --seed to add clips")
+            draws += [dict(species=s, n=n, seed=seed) for s in wanted if s not in done]
+            checks.mkdir(exist_ok=True)
             save_json(how | dict(draws=draws), checks/"check.json")
-            print(f"{checks}: {len(pages)} pages with {sum(k for _, k in samples.values())} clips of {len(parts)} recordings; "
-                  "judge them, then give the verdicts.csv that they save to rfcx_check --verdicts")
+            pages = write_pages(sample_season(season, columns, table, draws, bins), files, seed, checks)
+            print(f"{checks}: {len(pages)} pages with {n} clips each, of {len(parts)} recordings; judge them, then give "
+                  "the verdicts.csv that they save to rfcx_check --verdicts")
             return
         if not draws: raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")
-        said = match_verdicts(said, sample_season(season, columns, table, draws, bins))
+        samples = sample_season(season, columns, table, draws, bins)
+        said = match_verdicts(said, samples)
         kept = checks/"checked.csv"
         if kept.exists():
-            old = read_verdicts(kept)[VERDICT_COLS]
-            said = pd.concat([old.astype(dict(low=float, high=float, score=float)), said])
+            said = pd.concat([match_verdicts(read_verdicts(kept), samples), said])
             said = said.drop_duplicates(["recording", "species", "start"], keep="last")
-        judged = judge_season(season, columns, table, draws, said, bins)
+        judged = judge_season(season, samples, said, bins)
         if not judged: raise InputError(f"{verdicts} holds no yes and no no: judge some clips first")
         write_boxes_csv(said, kept)
         field = field_table(judged, table, precision, how["weights"])

@@ -7,7 +7,7 @@ __all__ = ['MIN_RECORDINGS', 'RESAMPLES', 'FIGURES', 'covered', 'match_events', 
            'evaluate', 'read_truth', 'describe_figures', 'rfcx_evaluate', 'Compared', 'lwlrap_parts', 'compare',
            'read_pair', 'rfcx_compare']
 
-# %% ../nbs/10a_evaluate.ipynb #c4642817
+# %% ../nbs/10a_evaluate.ipynb #aef72844
 from .annotations import match_recordings, read_species_ids, read_tables, VERDICTS, write_boxes_csv
 from .cli import command
 from .core import as_path, existing_path, InputError, local_path
@@ -18,7 +18,7 @@ from .scores import read_submission
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 
-# %% ../nbs/10a_evaluate.ipynb #8ef68bc7
+# %% ../nbs/10a_evaluate.ipynb #e587dc23
 def covered(
     start, # (n,) s
     end,   # (n,) s
@@ -48,7 +48,7 @@ def match_events(
         e.loc[c.index, "score"] = np.where(touch, g.score.to_numpy(), -np.inf).max(1)
     return d, e.assign(score=e.score.where(e.found))
 
-# %% ../nbs/10a_evaluate.ipynb #9fc7001d
+# %% ../nbs/10a_evaluate.ipynb #add461ae
 MIN_RECORDINGS, RESAMPLES = 5, 1000 # Recordings with a call below which there is no interval; resamples of the bootstrap
 
 def resample_weights(
@@ -109,11 +109,12 @@ def evaluate(
     n = e.recording.nunique()
     total = dict(recordings=n, calls=len(e), detections=len(d))
     rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), n, level))
-    mean = np.nanmean(np.ma.filled(np.ma.masked_invalid(np.stack(xs)), 0), 0) # a species that is never detected counts 0
+    mean = np.nanmean(np.ma.filled(np.ma.masked_invalid(np.stack(xs)), 0),
+                      0) # a species that is never detected counts 0
     rows.append(dict(species="mean of species") | total | figure_row(mean, n, level))
     return pd.DataFrame(rows)
 
-# %% ../nbs/10a_evaluate.ipynb #3043ddde
+# %% ../nbs/10a_evaluate.ipynb #b30eae1d
 def read_truth(
     boxes,     # Raven selection table, Audacity labels or csv, or a folder with many
     found,     # Dict of recording id to file
@@ -126,7 +127,8 @@ def read_truth(
     df = match_recordings(df, found, recordings)
     verdict = df.verdict.str.strip().str.lower().map(VERDICTS).where(~df.no_verdict, "yes")
     df = df[verdict == "yes"]
-    for bad, what in ((df.wrong != "", None), (df.species == "", "no species"), (df.start.isna() | df.end.isna(), "start or end is not a number"),
+    for bad, what in ((df.wrong != "", None), (df.species == "", "no species"),
+                      (df.start.isna() | df.end.isna(), "start or end is not a number"),
                       (df.end <= df.start, "end is not after start")):
         if bad.any():
             o = df[bad].iloc[0]
@@ -158,21 +160,23 @@ def rfcx_evaluate(
     names:str=""):   # csv of species_id and name, if the truth has numbers
     "Count detections against recordings in which every call is annotated: precision, recall, F1, average precision."
     if not 0 < overlap <= 1: raise InputError(f"overlap is {overlap}: it must be above 0 and at most 1")
-    f, found, out = existing_path(detections, "a table of detections"), find_recordings(recordings), local_path(out, "--out")
+    f, found, out = existing_path(detections, "a table of detections"), find_recordings(recordings), local_path(out,
+                                                                                                                "--out")
     d = read_detections(f/"detections.csv" if f.is_dir() else f)
     e = read_truth(truth, found, recordings, label, names)
     away, unasked = set(d.recording) - set(found), sorted(set(d.species) - set(e.species))
     if len(d) and set(d.species).isdisjoint(e.species):
         raise InputError(f"no species of {detections} ({d.species.iloc[0]}, ...) is in {truth} ({e.species.iloc[0]}, ...): "
                          "give --names, or call them the same")
-    if away: print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
+    if away:
+        print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap)
     write_boxes_csv(res.round(4), out)
     for t in res.itertuples(): print(describe_figures(t))
     print(f"{out}: {len(found)} recordings; intervals of 90 % by bootstrap over recordings")
 
-# %% ../nbs/10a_evaluate.ipynb #94ab67b6
+# %% ../nbs/10a_evaluate.ipynb #44893ec4
 @dataclass
 class Compared:
     "LWLRAP of two submissions on the same recordings."
@@ -206,13 +210,14 @@ def compare(
     ids = np.unique(np.arange(len(n)) if group is None else group, return_inverse=True)[1]
     sa, sb, n = (np.bincount(ids, o) for o in (sa, sb, n))
     sa, sb, n = sa[n > 0], sb[n > 0], n[n > 0]
-    if len(n) < MIN_RECORDINGS: raise InputError(f"{len(n)} recordings have a label: at least {MIN_RECORDINGS} are needed")
+    if len(n) < MIN_RECORDINGS:
+        raise InputError(f"{len(n)} recordings have a label: at least {MIN_RECORDINGS} are needed")
     w = resample_weights(len(n))
     xa, xb = w @ sa/(w @ n), w @ sb/(w @ n)
     q = (1 - level)/2, (1 + level)/2
     return Compared(*((float(o[0]), *map(float, np.quantile(o[1:], q))) for o in (xa, xb, xb - xa)), len(n))
 
-# %% ../nbs/10a_evaluate.ipynb #72cfe33a
+# %% ../nbs/10a_evaluate.ipynb #b0df6bd6
 def read_pair(
     a,     # csv file, a submission
     b,     # csv file, a submission
@@ -222,9 +227,11 @@ def read_pair(
     odd = [c for c in t if not t[c].isin((0, 1)).all()]
     if odd: raise InputError(f"{truth}, column {odd[0]}: the truth must be 0 or 1")
     for f, o in ((a, x), (b, y)):
-        if set(o) != set(t): raise InputError(f"{f} and {truth} differ in the species {', '.join(sorted(set(o) ^ set(t))[:3])}")
+        if set(o) != set(t):
+            raise InputError(f"{f} and {truth} differ in the species {', '.join(sorted(set(o) ^ set(t))[:3])}")
         lost = t.index.difference(o.index)
-        if len(lost): raise InputError(f"{f} has no row for recording {lost[0]}" + (f" and {len(lost) - 1} others" if len(lost) > 1 else ""))
+        if len(lost):
+            raise InputError(f"{f} has no row for recording {lost[0]}" + (f" and {len(lost) - 1} others" if len(lost) > 1 else ""))
     return x.loc[t.index, list(t)], y.loc[t.index, list(t)], t
 
 @command

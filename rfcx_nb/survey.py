@@ -9,10 +9,11 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'FIELD', 'utc_offset', 
            'draw_accumulation', 'field_rates', 'add_calls', 'file_name', 'write_survey', 'describe_species',
            'rfcx_survey']
 
-# %% ../nbs/10_survey.ipynb #a0fe7a17
+# %% ../nbs/10_survey.ipynb #290adee2
 from .annotations import durations, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, existing_path, InputError, load_json, Number, printable, progress, raise_bad_rows,
+from .core import (atomic_write, existing_path, InputError, load_json, Number, printable, progress,
+                          raise_bad_rows,
                           read_csv_table, sanitize, working)
 from .preprocess import find_recordings
 from .report import AUDIOMOTH_COMMENT, comment, read_detections, start_time
@@ -24,7 +25,7 @@ import numpy as np, pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-# %% ../nbs/10_survey.ipynb #6f157a1b
+# %% ../nbs/10_survey.ipynb #a00358b5
 OFFSET = re.compile(r"\d{6}(?:\.\d+)?(Z|[+-]\d\d:?\d\d)(?![\dA-Za-z])") # Behind the time of day in a file name
 COMMENT_OFFSET = re.compile(r"\(UTC(?:([+-])(\d{1,2})(?::(\d\d))?)?\)")   # In the comment of an AudioMoth
 
@@ -49,7 +50,7 @@ def local_start(
     t = start.replace(tzinfo=timezone(timedelta(hours=offset))).astimezone(zone)
     return t.replace(tzinfo=None), t.utcoffset()/timedelta(hours=1)
 
-# %% ../nbs/10_survey.ipynb #ba0fae55
+# %% ../nbs/10_survey.ipynb #33ce8a50
 RECORDING_COLS = ["recording", "site", "latitude", "longitude", "start", "utc_offset", "seconds"]
 
 def sites_of(
@@ -69,12 +70,14 @@ def read_recordings(file): # csv file
     "A csv with `recording` and any of `RECORDING_COLS`, by recording; raises `InputError` with row and column."
     what = f"a table with the columns {', '.join(RECORDING_COLS)}, of which recording is needed"
     cols = [c for c in read_csv_table(file, dict(recording=str), what) if c in RECORDING_COLS]
-    kinds = dict(recording=str, site=str, start=str, seconds=Number(0, empty=True), utc_offset=Number(-14, 14, empty=True),
+    kinds = dict(recording=str, site=str, start=str, seconds=Number(0, empty=True),
+                 utc_offset=Number(-14, 14, empty=True),
                  latitude=Number(-90, 90, empty=True), longitude=Number(-180, 180, empty=True))
     df = read_csv_table(file, {c: kinds[c] for c in cols}, what, "recording")[cols]
     if "start" in df:
         t = pd.to_datetime(df.start, errors="coerce")
-        raise_bad_rows(file, t.isna() & (df.start.str.strip() != ""), "start is not a time such as 2021-06-21 05:30:00", df.start)
+        raise_bad_rows(file, t.isna() & (df.start.str.strip() != ""),
+                       "start is not a time such as 2021-06-21 05:30:00", df.start)
         df["start"] = t
     return df.set_index("recording")
 
@@ -91,9 +94,11 @@ def recordings_table(
         start, offset = start_time(k) or start_time("", said), utc_offset(k, said)
         start, offset = local_start(start, offset, zone) if start else (None, None)
         rows.append((k, sanitize(where[k]), np.nan, np.nan, start, offset, sizes[k][0]))
-    df = pd.DataFrame(rows, columns=RECORDING_COLS).astype(dict(start="datetime64[ns]", utc_offset=float)).set_index("recording")
+    df = pd.DataFrame(rows, columns=RECORDING_COLS).astype(dict(start="datetime64[ns]",
+                                                                utc_offset=float)).set_index("recording")
     if given is not None:
-        for c in given: df[c] = given[c].reindex(df.index).where(lambda o: o.notna() & (o != ""), df[c]).astype(df[c].dtype)
+        for c in given:
+            df[c] = given[c].reindex(df.index).where(lambda o: o.notna() & (o != ""), df[c]).astype(df[c].dtype)
     return df.reset_index(), bad
 
 def unknown(df): # From `recordings_table`
@@ -101,11 +106,13 @@ def unknown(df): # From `recordings_table`
     res = []
     for c, bad, what in (("start", df.start.isna(), "no start: they count for their site, not for hours and days"),
                          ("site", df.site == "", "no site: they count as one site without a name"),
-                         ("utc_offset", df.utc_offset.isna() & df.start.notna(), "no UTC offset: their times are those of the recorder's clock")):
-        if bad.any(): res.append(f"{bad.sum()} of {len(df)} recordings, such as {df.recording[bad].iloc[0]}, have {what}")
+                         ("utc_offset", df.utc_offset.isna() & df.start.notna(),
+                          "no UTC offset: their times are those of the recorder's clock")):
+        if bad.any():
+            res.append(f"{bad.sum()} of {len(df)} recordings, such as {df.recording[bad].iloc[0]}, have {what}")
     return res
 
-# %% ../nbs/10_survey.ipynb #904c3f30
+# %% ../nbs/10_survey.ipynb #46205ee7
 def effort(df): # From `recordings_table`
     "A row per site, date and hour of the day with its recorded `hours`; recordings without a start have neither."
     rows = [(o.site, pd.NaT, -1, o.seconds/3600) for o in df[df.start.isna()].itertuples()]
@@ -134,11 +141,12 @@ def rates(
     e = e if by == "site" else e[e.date.notna()]
     hours = e.groupby(by).hours.sum()
     n = d.groupby(["species", by]).size()
-    res = n.reindex(pd.MultiIndex.from_product([sorted(d.species.unique()), hours.index], names=["species", by]), fill_value=0)
+    res = n.reindex(pd.MultiIndex.from_product([sorted(d.species.unique()), hours.index], names=["species", by]),
+                    fill_value=0)
     res = res.rename("detections").reset_index()
     return res.assign(hours=res[by].map(hours).round(4), per_hour=lambda o: (o.detections/o.hours).round(4))
 
-# %% ../nbs/10_survey.ipynb #07142f0f
+# %% ../nbs/10_survey.ipynb #d0af448d
 def present(
     detections, # Table with recording, start, species and score
     k=1,        # Detections needed
@@ -171,7 +179,7 @@ def choose_rule(
     rules = [dict(k=k, floor=f, within=w) for k in ks for f in floors for w in (withins if k > 1 else (np.inf,))]
     return max(rules, key=lambda o: rule_score(present(d, **o), true)["f1"])
 
-# %% ../nbs/10_survey.ipynb #d38fb97d
+# %% ../nbs/10_survey.ipynb #1ea0ea32
 def effort_matrix(e): # From `effort`
     "(sites, days) recorded hours, nan where nothing was recorded; all days from the first to the last."
     e = e[e.date.notna()]
@@ -198,10 +206,11 @@ def summarize_species(
     sites, hours, rows = e.site.nunique(), e.hours.sum(), []
     for s in species:
         o = d[d.species == s]
-        rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites, o.time.min(), o.time.max(), o.recording.nunique(), len(o), len(o)/hours))
+        rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites, o.time.min(), o.time.max(),
+                     o.recording.nunique(), len(o), len(o)/hours))
     return pd.DataFrame(rows, columns="species sites of_sites occupancy first last recordings detections per_hour".split()).round(4)
 
-# %% ../nbs/10_survey.ipynb #42ceb04f
+# %% ../nbs/10_survey.ipynb #e4e0ed29
 def activity_map(
     d,      # From `place_detections`
     e,      # From `effort`
@@ -245,7 +254,8 @@ def draw_activity(
     rows = max(-(-len(names)//3), 1)
     fig = Figure(figsize=(10, 2.3*rows), dpi=90, layout="constrained")
     axs = fig.subplots(rows, 3, squeeze=False).flat
-    for ax, s in zip(axs, names): fig.colorbar(activity_map(d, e, s, ax), ax=ax, label="per recorder-hour" if s == names[0] else "")
+    for ax, s in zip(axs, names):
+        fig.colorbar(activity_map(d, e, s, ax), ax=ax, label="per recorder-hour" if s == names[0] else "")
     for ax in list(axs)[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
 
@@ -260,18 +270,21 @@ def draw_accumulation(
     ax.set(xlabel="days at a site", ylabel="species", ylim=(0, counts.max() + .5))
     with atomic_write(file) as f: fig.savefig(f)
 
-# %% ../nbs/10_survey.ipynb #763f490b
+# %% ../nbs/10_survey.ipynb #eebbf2cd
 FIELD = ["precision", "precision_low", "precision_high", "recall"]
 
 def field_rates(folder): # Folder that `rfcx_detect` wrote
     "`precision`, its bounds and `recall` by species, for thresholds of these detections that are from the field."
-    none, f = pd.DataFrame(columns=["species", *FIELD], dtype=float).set_index("species"), Path(folder)/"detections.json"
+    none, f = pd.DataFrame(columns=["species", *FIELD],
+                           dtype=float).set_index("species"), Path(folder)/"detections.json"
     how = load_json(f) if f.exists() else {}
     run, used = Path(how.get("run", "")), how.get("threshold", {})
     if not used or not (run/"field.csv").exists() or not (run/"thresholds.csv").exists(): return none
     number = Number(empty=True)
-    df = read_csv_table(run/"field.csv", dict(species=str, logit=number) | dict.fromkeys(FIELD, number), "the table that rfcx_check writes", "species")
-    t = read_csv_table(run/"thresholds.csv", dict(species=str, slope=Number(), intercept=Number()), "thresholds of a run").set_index("species")
+    df = read_csv_table(run/"field.csv", dict(species=str, logit=number) | dict.fromkeys(FIELD, number),
+                        "the table that rfcx_check writes", "species")
+    t = read_csv_table(run/"thresholds.csv", dict(species=str, slope=Number(), intercept=Number()),
+                       "thresholds of a run").set_index("species")
     df = df[df.species.isin(t.index) & df.species.isin(used)].set_index("species")
     at = expit(t.slope.reindex(df.index)*df.logit + t.intercept.reindex(df.index))
     return df.loc[(at - df.index.map(used).to_numpy(float)).abs() < 1e-3, FIELD]
@@ -283,7 +296,7 @@ def add_calls(
     k = (field.precision/field.recall).replace(np.inf, np.nan)
     return df.assign(calls_per_hour=(df.per_hour*df.species.map(k)).astype(float).round(4))
 
-# %% ../nbs/10_survey.ipynb #87b9b575
+# %% ../nbs/10_survey.ipynb #8e74c42a
 def file_name(s): # Name of a species
     "A name for its file."
     return "".join(c if c.isalnum() or c in "-" else "_" for c in s)[:80] or "_"
@@ -338,9 +351,11 @@ def rfcx_survey(
     except Exception: raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
     path = existing_path(path, "a folder that rfcx_detect --format csv wrote")
     how, found = path/"scores"/"_how.json", read_detections(path/"detections.csv")
-    if not recordings and not how.exists(): raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
+    if not recordings and not how.exists():
+        raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
     files, f = find_recordings(recordings or load_json(how)["data"]), path/"failures.csv"
-    failed = set(read_csv_table(f, dict(recording=str), "the failures.csv that rfcx_detect writes").recording) if f.exists() else set()
+    failed = set(read_csv_table(f, dict(recording=str),
+                                "the failures.csv that rfcx_detect writes").recording) if f.exists() else set()
     given = read_recordings(table) if table else None
     df, bad = recordings_table({i: o for i, o in files.items() if i not in failed}, site, given, zone)
     if not len(df): raise InputError(f"none of the {len(files)} recordings can be read")
@@ -353,6 +368,7 @@ def rfcx_survey(
     for s in unknown(df): print(f"  {printable(s)}")
     lost = len(failed) + len(bad)
     if lost: print(f"  {lost} recordings could not be read and do not count as effort")
-    if len(d) < len(found): print(f"  {len(found) - len(d)} detections are of recordings that are not there, and are not counted")
+    if len(d) < len(found):
+        print(f"  {len(found) - len(d)} detections are of recordings that are not there, and are not counted")
     for t in summary.itertuples(): print(describe_species(t))
     print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(d)} detections of {len(summary)} species")
