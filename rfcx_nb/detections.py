@@ -11,7 +11,7 @@ from .annotations import write_audacity, write_boxes_csv, write_per_recording, w
 from .backends import check_backend
 from .cli import command
 from .core import atomic_write, InputError, local_path, plain_name, progress, save_json, working
-from .runs import load_run
+from .runs import field_thresholds, load_run
 from .scores import finest_scores, species_of
 from .tiled_inference import (fitted_windows, predict, Prediction, read_settings, report_errors,
                                      resolve_inputs, Scores)
@@ -130,6 +130,7 @@ def detection_thresholds(
     threshold=None):# One for all species
     "The thresholds of a run, with a band for each species; prints which species are never reported."
     t = run.thresholds
+    if threshold is None: t = field_thresholds(run, t)
     if threshold is not None: t["threshold"] = threshold
     elif (t.note == "not validated").all():
         print("nobody has validated this run: every threshold is .5 of an uncalibrated score (rfcx_validate finds "

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'THRESHOLD_COLS', 'CARD', 'VALIDATED', 'NOT_VALIDATED', 'RunConfig', 'make_config',
            'load_config', 'adopt', 'save_config', 'build_model', 'Run', 'load_run', 'default_thresholds',
-           'write_thresholds', 'read_thresholds', 'read_prevalence', 'ensure_inputs', 'stored_input', 'run_species',
-           'pseudo_table', 'soft_ids', 'TrainingData', 'load_training_data', 'card_table', 'write_model_card']
+           'write_thresholds', 'read_thresholds', 'weights_id', 'field_thresholds', 'read_prevalence', 'ensure_inputs',
+           'stored_input', 'run_species', 'pseudo_table', 'soft_ids', 'TrainingData', 'load_training_data',
+           'card_table', 'write_model_card']
 
 # %% ../nbs/03f_runs.ipynb #778f7027
 from .annotations import write_boxes_csv
@@ -18,6 +19,7 @@ from .encoder import embed_recordings, embedding_path, EmbeddingNet, ENCODERS
 from .losses import LOSSES
 from .model import HEADS, to_device
 from .preprocess import find_recordings, preprocess
+import json
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -239,6 +241,31 @@ def read_thresholds(
                  box_recall=share, boxes=count, note=str)
     df = read_csv_table(f, kinds, "the thresholds of a run, as rfcx_validate writes them", "species_id", n)
     return df[THRESHOLD_COLS]
+
+# %% ../nbs/03f_runs.ipynb #5979f0b9
+def weights_id(run): # `Run`
+    "A short text that tells its networks and settings from others."
+    return sha256(json.dumps(run.digests(), sort_keys=True).encode()).hexdigest()[:12]
+
+def field_thresholds(
+    run,   # `Run`
+    table):# Its thresholds, such as `Run.thresholds`
+    "`table` with the thresholds of `field.csv` where it has one for these networks; prints where each is from."
+    f, number = run.path/"field.csv", Number(empty=True)
+    if not f.exists(): return table
+    kinds = dict(species=str, logit=number, precision=number, precision_low=number, precision_high=number,
+                 judged=number, date=str, weights=str)
+    df = read_csv_table(f, kinds, "the thresholds of the field, as rfcx_check writes them", "species").set_index("species")
+    odd = df.index[df.weights != weights_id(run)]
+    if len(odd): print(f"  {f} is of other networks for {', '.join(odd)}: their thresholds are those of the boxes")
+    df, table = df[df.logit.notna() & ~df.index.isin(odd)], table.copy()
+    for i, t in table[table.species.isin(df.index)].iterrows():
+        o = df.loc[t.species]
+        table.loc[i, "threshold"] = 1/(1 + np.exp(-t.slope*o.logit - t.intercept))
+        table.loc[i, "note"] = (f"threshold from the field, {o.date}, {o.judged:.0f} clips: precision {o.precision:.2f} "
+                                f"({o.precision_low:.2f} to {o.precision_high:.2f})")
+        print(f"  {t.species}: {table.note[i]}")
+    return table
 
 # %% ../nbs/03f_runs.ipynb #62505a45
 def read_prevalence(
