@@ -65,7 +65,7 @@ def make_datasets(
             raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
     return make(learn, soft=soft), make(valid, train=False)
 
-# %% ../nbs/04_train.ipynb #7bcf56d1
+# %% ../nbs/04_train.ipynb #982cc051
 def read_pseudo(
     cfg,   # `RunConfig`
     fold,  # The fold held out
@@ -79,7 +79,7 @@ def read_pseudo(
     there = {k: stored_input(cfg, store, k).exists() for k in df.recording_id.unique()}
     return df[df.recording_id.map(there).astype(bool)]
 
-# %% ../nbs/04_train.ipynb #440dfcd8
+# %% ../nbs/04_train.ipynb #4abd993b
 def batch_tfms(
     cfg,   # `RunConfig`
     boxes):# Box table
@@ -91,7 +91,7 @@ def batch_tfms(
     if cfg.specaugment: tfms.append(SpecMask(2, cfg.crop_frames//8, 0))
     return tfms
 
-# %% ../nbs/04_train.ipynb #1f0b57d2
+# %% ../nbs/04_train.ipynb #a70b48dd
 def band_rows(
     cfg,   # `RunConfig`
     boxes):# Box table
@@ -99,7 +99,7 @@ def band_rows(
     bands = species_bands(boxes[boxes.is_tp], len(cfg.species))*[.9, 1.1]
     return torch.tensor([mel_rows(*b, cfg) if np.isfinite(b).all() else (0, cfg.n_mels) for b in bands])
 
-# %% ../nbs/04_train.ipynb #c31320cc
+# %% ../nbs/04_train.ipynb #96c057e3
 def get_dls(
     cfg,            # `RunConfig`
     boxes,          # Box table with a column `fold`
@@ -140,7 +140,7 @@ def box_lwlrap(
     "LWLRAP of crops, in [0, 1]; unknown counts as absent."
     return lwlrap(x.float().cpu().nan_to_num(), (y == 1).cpu())
 
-# %% ../nbs/04_train.ipynb #b0978272
+# %% ../nbs/04_train.ipynb #d36ad31e
 def get_learner(
     cfg,       # `RunConfig`
     dls,       # `DataLoaders` of (log-mel, target)
@@ -159,7 +159,7 @@ def get_learner(
                     metrics=[AccumMetric(top1_accuracy, flatten=False), AccumMetric(box_lwlrap, flatten=False)])
     return learn.to_fp16() if scaled else learn
 
-# %% ../nbs/04_train.ipynb #a85d9353
+# %% ../nbs/04_train.ipynb #ccfafaa7
 def is_finite(sd): # Dict of name to tensor
     "Are all numbers of `sd` finite?"
     return all(bool(v.isfinite().all()) for v in sd.values() if v.is_floating_point())
@@ -211,7 +211,7 @@ class Checkpoint(Callback):
         if not rank_distrib(): self.save(net)
         distrib_barrier()
 
-# %% ../nbs/04_train.ipynb #6b74471c
+# %% ../nbs/04_train.ipynb #01022d75
 @patch
 def save(
     self:Checkpoint,
@@ -236,7 +236,7 @@ def table(self:Checkpoint):
     names = ["epoch", "train_loss", "valid_loss", "accuracy", "box_lwlrap"]
     return pd.DataFrame(self.rows, columns=names).astype(dict(epoch=int))
 
-# %% ../nbs/04_train.ipynb #dce470ff
+# %% ../nbs/04_train.ipynb #3bb4a239
 @patch
 def load(
     self:Checkpoint,
@@ -257,7 +257,7 @@ def load(
     self.smooth = int(sd["count"]), sd["smooth"].cpu()
     return self.start
 
-# %% ../nbs/04_train.ipynb #53513658
+# %% ../nbs/04_train.ipynb #1520ab0d
 @patch
 def misfit(
     self:Checkpoint,
@@ -341,7 +341,7 @@ def show_history(
         history.plot(x="epoch", y=list(cols), ax=ax, marker=".")
     return axs
 
-# %% ../nbs/04_train.ipynb #13b64660
+# %% ../nbs/04_train.ipynb #967cc714
 def with_precision(cfg): # `RunConfig`
     "`cfg` with its precision, the fastest if it is `auto`; raises `InputError` if this machine does not have it."
     if cfg.encoder:
@@ -356,7 +356,7 @@ def with_precision(cfg): # `RunConfig`
                          "--model_name if the run has begun")
     return cfg
 
-# %% ../nbs/04_train.ipynb #8d45cf40
+# %% ../nbs/04_train.ipynb #4e5952fe
 def _first_thresholds(data, path, folder): # `TrainingData`; folder laid out like Kaggle's; `models/<model_name>`
     tp, n_species = data.boxes[data.boxes.is_tp], len(data.cfg.species)
     n = tp.species_id.value_counts().reindex(range(n_species), fill_value=0)
