@@ -244,7 +244,9 @@ def raise_bad_rows(
     if not bad.any(): return
     i = np.asarray(bad).argmax()
     more = f" (and {bad.sum()-1} more rows)" if bad.sum() > 1 else ""
-    raise InputError(f"{file}, row {i+2}: {what}: {values.iloc[i]!r}{more}")
+    value = values.iloc[i]
+    if isinstance(value, np.generic): value = value.item() # its repr would name numpy
+    raise InputError(f"{file}, row {i+2}: {what}: {value!r}{more}")
 
 # %% ../nbs/core.ipynb #2dc18561
 def _read_text(file, what): # A csv file; what it should be -> its text

@@ -113,8 +113,9 @@ def dask_map(
         try:
             for o in done:
                 job = sent.pop(o.key)
-                if o.status == "finished": yield o.result()
-                elif not isinstance(o.exception(), KilledWorker): raise o.exception()
+                error = o.exception() # None too while Dask computes a result again that went with its worker
+                if error is None: yield o.result()
+                elif not isinstance(error, KilledWorker): raise error
                 else: yield lost(*job, error="the workers that took it died, one after the other")
                 done.update(send(1))
         finally: c.unregister_worker_plugin(name) # also after Ctrl-C, or the function would stay in the workers' memory
