@@ -13,7 +13,6 @@ import torch.distributed as dist, numpy as np, torch
 from fastai.data.core import TfmdDL
 from fastai.learner import Callback
 from fastai.torch_core import distrib_barrier, get_model, num_distrib, rank_distrib, set_seed
-from timm.layers import convert_sync_batchnorm
 from torch.nn.parallel import DistributedDataParallel
 
 # %% ../nbs/distributed.ipynb #c9cf6d03
@@ -63,6 +62,7 @@ class DDPCallback(Callback):
     def before_fit(self):
         "Wrap the network; on GPUs, its batch norms use the whole batch."
         gpu = [torch.cuda.current_device()] if torch.cuda.is_available() else None
+        from timm.layers import convert_sync_batchnorm # here, since timm is slow to import
         net = convert_sync_batchnorm(self.model) if gpu else self.model
         self.learn.model = DistributedDataParallel(net, device_ids=gpu)
     def after_loss(self): self.learn.loss = all_mean(self.loss)
