@@ -81,6 +81,7 @@ WRITERS = dict(csv=Writer(write_boxes_csv, "detections.csv"), parquet=Writer(_wr
                raven=Writer(write_raven, ".Table.1.selections.txt", True),
                audacity=Writer(write_audacity, ".txt", True))
 
+# %% ../nbs/06_detections.ipynb #2ee09ee8
 def parse_formats(
     s): # Names with commas between them
     "List of keys of `WRITERS`; raises `InputError` for another name, or for none."
@@ -104,6 +105,7 @@ def _swap_in(new, old): # A complete folder; its place. If another one is there,
     new.rename(old)
     return aside
 
+# %% ../nbs/06_detections.ipynb #176c01bb
 def write_detections(
     df,     # Detections
     out,    # Folder
@@ -125,6 +127,7 @@ def _detect_all(parts, table, activation, gap, min_length): # Recording id to fi
     files = progress(parts.values(), len(parts), "detect") # a file at a time
     return pd.concat([detect(pd.read_parquet(f), table, activation, gap, min_length) for f in files], ignore_index=True)
 
+# %% ../nbs/06_detections.ipynb #18acdd11
 def detection_thresholds(
     run,      # `Run`
     threshold=None):# One for all species
@@ -167,6 +170,7 @@ def _check_limits(**limits): # Flag to (value or None, highest value)
         if v is not None and not 0 <= v <= most:
             raise InputError(f"{k} is {v}: it must be at least 0" + (" and at most 1" if most == 1 else ""))
 
+# %% ../nbs/06_detections.ipynb #df4e3de9
 @command
 def rfcx_detect(
     # Folder with recordings, or one laid out like Kaggle's, whose test/ is taken; empty: the scores in --out

@@ -244,6 +244,7 @@ PAGE = """<!doctype html>
 <script>$script</script>
 </body></html>"""
 
+# %% ../nbs/06a_report.ipynb #321ad0a1
 def _isolated(o): # Text, escaped, in its own direction of writing
     return f"<bdi>{html.escape(str(o))}</bdi>"
 
@@ -252,6 +253,7 @@ def _section(n, species, df, items, when): # Its number; its name; its detection
     return (f'<h2 id="s{n}">{_isolated(species)}</h2><p>{len(df)} detections in {df.recording.nunique()} recordings</p>'
             f'{activity_charts(df, when)}<div class="cards">{cards}</div>')
 
+# %% ../nbs/06a_report.ipynb #9f74b6f2
 def page(
     df,       # Detections
     items,    # From `review_items`
@@ -288,6 +290,7 @@ def _summary(df, found, failures): # Detections; dict of files; `failures.csv`. 
             ". Times as the recorders' clocks had them. A score is the run's confidence, from 0 to 1, calibrated on "
             "the boxes it had not learned from (if rfcx_validate was run); it is no probability for your recordings.")
 
+# %% ../nbs/06a_report.ipynb #9b974c2a
 @command
 def rfcx_report(
     path:str,           # Folder that rfcx_predict --format csv wrote

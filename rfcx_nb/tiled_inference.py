@@ -143,6 +143,7 @@ def _scores_table(start, end, fold, logits, species): # (n,) s twice; fold or fo
     keys = pd.DataFrame(dict(start=start, end=end, fold=fold))
     return pd.concat([keys, pd.DataFrame(logits, columns=list(species))], axis=1)
 
+# %% ../nbs/05_tiled_inference.ipynb #9638e070
 @torch.inference_mode()
 def score_wave(
     run,      # `Run`
@@ -214,6 +215,7 @@ class Scorer:
         if torch.cuda.is_available(): self.run = self.move(self.run, default_device())
         return next(score_recordings(self.run, {k: file}, self.windows, n_workers=0))
 
+# %% ../nbs/05_tiled_inference.ipynb #278e7094
 def _score_cluster(run, files, windows, scheduler, n_workers=None): # As `score_recordings`, by a Dask cluster
     def failed(k, file, error): return Result(k, None, f"{printable(file)}: {error}")
     windows = windows.fitted(next(iter(run.nets.values())))
@@ -232,6 +234,7 @@ def _score_features(run, files, store, n_workers=None, scheduler=""): # As `scor
         df.insert(0, "recording_id", k)
         yield Result(k, df, None)
 
+# %% ../nbs/05_tiled_inference.ipynb #ca612dbd
 def fitted_windows(
     run,           # `Run`
     widths,        # Widths, in frames
@@ -247,6 +250,7 @@ def _backbone_file(run, k): # `Run`; fold. Where its converted backbone is kept,
     digests = run.digests()
     return run.path/f"fold{k}"/"backbone.onnx", f"{digests[run.path.name]}-{digests[f'fold{k}']}"
 
+# %% ../nbs/05_tiled_inference.ipynb #39b953f0
 @torch.inference_mode()
 def backend_seconds(
     run,     # `Run` on the CPU
@@ -303,6 +307,7 @@ def choose_backend(
     with suppress(OSError): save_json(kept | {here: best}, run.path/"backends.json")
     return best
 
+# %% ../nbs/05_tiled_inference.ipynb #4efaa880
 def with_backend(
     run,           # `Run`
     windows,       # `Windows` with `one_pass` decided
@@ -324,6 +329,7 @@ def species_map(
     cover = (df.start.to_numpy() <= t[:, None] + 1e-6) & (t[:, None] + 1e-6 < df.end.to_numpy())
     return ((cover @ p)/cover.sum(1, keepdims=True)).T, df.end.max()
 
+# %% ../nbs/05_tiled_inference.ipynb #17122ebf
 def show_map(
     scores,      # Scores table of one recording
     wav,         # (n_samples,) its waveform at `cfg.sample_rate`
@@ -446,6 +452,7 @@ def score_folder(
         seconds += df.end.max()
     return Scored({k: store.path(k) for k in files if k not in errors}, errors, seconds)
 
+# %% ../nbs/05_tiled_inference.ipynb #9f20beab
 def read_parts(
     parts): # Dict of recording id to file, from `Scored`
     "The scores table of all of them."
@@ -462,6 +469,7 @@ def _requested_ids(path, cfg, found): # Data folder; `RunConfig`; dict of record
                          f"{cfg.species[0]} to {cfg.species[-1]}")
     return list(x.index)
 
+# %% ../nbs/05_tiled_inference.ipynb #ee0ed2df
 class Inputs(NamedTuple):
     "The recordings that a command is asked to score."
     data:Path  # Their folder
@@ -505,6 +513,7 @@ def _describe(run, windows): # As for `score_settings`; how a run scores, in a f
     widths, by = ", ".join(map(str, windows.widths)), "one pass" if windows.one_pass else "tiles"
     return f"tiles of {widths} frames by {by} in {run.backend}"
 
+# %% ../nbs/05_tiled_inference.ipynb #0c02a8c6
 def predict(
     path,             # Folder laid out like Kaggle's, or any folder with recordings
     run,              # `Run` from `load_run`
@@ -534,6 +543,7 @@ def predict(
     said = f"{done.seconds/60:.1f} minutes of sound in {t:.1f} s, {done.seconds/t:.0f} s of sound a second"
     return Prediction(run, ids, done.parts, errors, store, said)
 
+# %% ../nbs/05_tiled_inference.ipynb #5e673a73
 def report_errors(
     errors,# Dict of recording id to one sentence
     n,     # Number of recordings

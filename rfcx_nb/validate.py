@@ -42,6 +42,7 @@ def species_report(
         rows.append(dict(species=name, tp=yes.sum(), fp=no.sum(), auc=_auc(x, yes, no), rank_auc=_auc(x, yes, others)))
     return pd.DataFrame(rows)
 
+# %% ../nbs/05a_validate.ipynb #c716eae9
 def mean_auc(
     report): # From `species_report`
     "The proxy: the mean of `auc` and `rank_auc`, each averaged over the species that have one."
@@ -143,6 +144,23 @@ def noise_floor(
     by_fold = [finest_scores(df, run.activation).groupby(name)[run.species] for _, df in scores.groupby("fold")]
     return np.max([np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)).max() for g in by_fold], axis=0).astype(float)
 
+# %% ../nbs/05a_validate.ipynb #71660f52
+def _write_prior(held, file): # `HeldOut`; csv file. Mean scores, as the prevalences that the networks assume
+    prior = recording_scores(held.scores, held.run.activation).mean().to_numpy()
+    df = pd.DataFrame(dict(species_id=range(len(prior)), prevalence=prior))
+    with atomic_write(file) as f: df.to_csv(f, index=False)
+
+def _print_report(report, table, precision, folder): # Two tables; share asked for; the run's folder
+    shown = report.assign(**{k: table[k] for k in ("threshold", "box_recall", "boxes", "note")})
+    print(shown.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
+    print("All of this is measured on held-out boxes. tp, fp: confirmed and denied boxes. auc: 1 if every confirmed "
+          "box scores higher than every denied one, .5 if the scores are no better than chance. rank_auc: the same "
+          "against boxes of other species. threshold: with its recall, and the number of boxes above it; where the "
+          "note says so, they are the boxes of all species.")
+    print(f"thresholds for a precision of {precision:g} on held-out boxes, with the recall there and the boxes that "
+          f"back it: {folder/'thresholds.csv'}. In the field, where most sounds are other sounds, precision is lower: "
+          "listen, and raise them.")
+
 # %% ../nbs/05a_validate.ipynb #40595abb
 @command
 def rfcx_validate(
@@ -172,19 +190,3 @@ def rfcx_validate(
           f"other species {report.rank_auc.mean():.3f}, out of fold, {len(boxes)} boxes, "
           f"{held.scores.fold.nunique()} of {run.cfg.n_folds} folds; {folder/'validation.csv'}, {folder/'curves.png'}")
     return mean_auc(report)
-
-def _write_prior(held, file): # `HeldOut`; csv file. Mean scores, as the prevalences that the networks assume
-    prior = recording_scores(held.scores, held.run.activation).mean().to_numpy()
-    df = pd.DataFrame(dict(species_id=range(len(prior)), prevalence=prior))
-    with atomic_write(file) as f: df.to_csv(f, index=False)
-
-def _print_report(report, table, precision, folder): # Two tables; share asked for; the run's folder
-    shown = report.assign(**{k: table[k] for k in ("threshold", "box_recall", "boxes", "note")})
-    print(shown.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
-    print("All of this is measured on held-out boxes. tp, fp: confirmed and denied boxes. auc: 1 if every confirmed "
-          "box scores higher than every denied one, .5 if the scores are no better than chance. rank_auc: the same "
-          "against boxes of other species. threshold: with its recall, and the number of boxes above it; where the "
-          "note says so, they are the boxes of all species.")
-    print(f"thresholds for a precision of {precision:g} on held-out boxes, with the recall there and the boxes that "
-          f"back it: {folder/'thresholds.csv'}. In the field, where most sounds are other sounds, precision is lower: "
-          "listen, and raise them.")
