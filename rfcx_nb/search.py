@@ -83,15 +83,22 @@ class TemplateEar(Ear):
         db = 10/np.log(10)*LogMel(SOUND).mel(x[None])[0, :, :len(x)//SOUND.hop_length]
         return (db - db.median(1, keepdim=True).values).mul(5).clamp(0, 255).byte().numpy()[..., None]
 
-    def rows(self, low, high): return slice(*mel_rows(low, high, SOUND)) # As for `Ear`
+    def rows(self, # As for `Ear`
+        low,  # Hz
+        high):# Hz
+        return slice(*mel_rows(low, high, SOUND))
 
 # %% ../nbs/09_search.ipynb #e8583906
 class EncoderEar(Ear):
     "The features of a frozen encoder: one row, a column per window."
     step = HOP_SECONDS
-    def __init__(self, name): self.name, self.width = name, ENCODERS[name].seconds # A key of `ENCODERS`
+    def __init__(self, name): # A key of `ENCODERS`
+        self.name, self.width = name, ENCODERS[name].seconds
 
-    def embed(self, files, folder, n_workers=0): # As for `Ear`
+    def embed(self, # As for `Ear`
+        files,       # Dict of recording id to audio file
+        folder,      # Where the features go
+        n_workers=0):# Processes
         return embed_recordings(self.name, files, folder, n_workers)
 
 # %% ../nbs/09_search.ipynb #e3eadde9
@@ -101,7 +108,8 @@ class RunEar(Ear):
         folder,       # `models/<model_name>`
         device="cpu"):# Where the network computes
         self.run = load_run(folder, device=device)
-        if self.run.cfg.encoder: raise InputError(f"{folder} is the head of an encoder: give --ear {self.run.cfg.model}")
+        if self.run.cfg.encoder:
+            raise InputError(f"{folder} is the head of an encoder: give --ear {self.run.cfg.model}")
         self.net, c = next(iter(self.run.nets.values())), self.run.cfg
         self.name = f"{Path(folder).name}-{self.run.digests()[f'fold{next(iter(self.run.nets))}']}"
         self.sample_rate, self.step = c.sample_rate, c.frame_seconds*self.net.stride
@@ -117,7 +125,9 @@ class RunEar(Ear):
         f = self.net.forward_cropped(F.pad(mel, (k, k + max(32 - mel.shape[2], 0))))[0]
         return f.permute(1, 2, 0).half().cpu().numpy()
 
-    def rows(self, low, high): # As for `Ear`
+    def rows(self, # As for `Ear`
+        low,  # Hz
+        high):# Hz
         a, z = (o*self.n_rows/self.run.cfg.n_mels for o in mel_rows(low, high, self.run.cfg))
         return slice(int(a), max(int(np.ceil(z)), int(a) + 1))
 
