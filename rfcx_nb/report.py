@@ -276,7 +276,7 @@ def read_detections(file): # `detections.csv`
     "Detections as a table; raises `InputError` with file and row for a cell that makes no sense."
     text, numbers = ("recording", "species"), ("start", "end", "low", "high", "score")
     columns = dict.fromkeys(text, str) | dict.fromkeys(numbers, Number())
-    df = read_csv_table(file, columns, "the detections.csv that rfcx_predict --format csv writes")
+    df = read_csv_table(file, columns, "the detections.csv that rfcx_detect writes")
     raise_bad_rows(file, df.end <= df.start, "end is not after start", df.end)
     raise_bad_rows(file, df.high <= df.low, "high is not above low", df.high)
     return df
@@ -293,12 +293,12 @@ def _summary(df, found, failures): # Detections; dict of files; `failures.csv`. 
 # %% ../nbs/06a_report.ipynb #9b974c2a
 @command
 def rfcx_report(
-    path:str,           # Folder that rfcx_predict --format csv wrote
+    path:str,           # Folder that rfcx_detect wrote
     recordings:str="",  # Where the recordings are now, if not where they were
     each:int=3):        # Best, median and doubtful detections of a species, so many of each
     "Make report.html: counts by hour and day, and detections to listen to and judge. The verdicts go to rfcx_import."
     if each < 1: raise InputError(f"each is {each}: it must be at least 1")
-    path, how = existing_path(path, "a folder that rfcx_predict --format csv wrote"), Path(path)/"scores"/"_how.json"
+    path, how = existing_path(path, "a folder that rfcx_detect wrote"), Path(path)/"scores"/"_how.json"
     df = read_detections(path/"detections.csv")
     if not recordings and not how.exists():
         raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
