@@ -36,7 +36,7 @@ def match_events(
     detections, # recording, start, end, species, score
     events,     # recording, start, end, species: all calls
     overlap=.2):# Least share
-    "`detections` with `right`; `events` with `found` and the `score` of the best detection that touches them (nan if none)."
+    "`detections` with `right`; `events` with `found` and the `score` of the best detection that touches them, or nan."
     d, e = detections.assign(right=False), events.assign(found=False, score=np.nan)
     calls = dict(list(e.groupby(["recording", "species"])))
     for k, g in d.groupby(["recording", "species"]):
@@ -49,7 +49,8 @@ def match_events(
     return d, e.assign(score=e.score.where(e.found))
 
 # %% ../nbs/10a_evaluate.ipynb #add461ae
-MIN_RECORDINGS, RESAMPLES = 5, 1000 # Recordings with a call below which there is no interval; resamples of the bootstrap
+MIN_RECORDINGS = 5 # Recordings with a call below which there is no interval
+RESAMPLES = 1000   # Of the bootstrap
 
 def resample_weights(
     n,     # Recordings
@@ -146,7 +147,8 @@ def describe_figures(t): # Row of `evaluate`
     def show(k):
         v, low, high = (getattr(t, o) for o in (k, f"{k}_low", f"{k}_high"))
         return ("-" if v != v else f"{v:.2f}") + (f" ({low:.2f} to {high:.2f})" if low == low else "")
-    return (f"  {t.species}: {t.calls} calls in {t.recordings} recordings, {t.detections} detections; precision {show('precision')}, "
+    return (f"  {t.species}: {t.calls} calls in {t.recordings} recordings, {t.detections} detections; "
+            f"precision {show('precision')}, "
             f"recall {show('recall')}, F1 {show('f1')}, average precision {show('ap')}")
 
 @command
@@ -166,7 +168,8 @@ def rfcx_evaluate(
     e = read_truth(truth, found, recordings, label, names)
     away, unasked = set(d.recording) - set(found), sorted(set(d.species) - set(e.species))
     if len(d) and set(d.species).isdisjoint(e.species):
-        raise InputError(f"no species of {detections} ({d.species.iloc[0]}, ...) is in {truth} ({e.species.iloc[0]}, ...): "
+        raise InputError(f"no species of {detections} ({d.species.iloc[0]}, ...) is in {truth} "
+                         f"({e.species.iloc[0]}, ...): "
                          "give --names, or call them the same")
     if away:
         print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
@@ -231,7 +234,8 @@ def read_pair(
             raise InputError(f"{f} and {truth} differ in the species {', '.join(sorted(set(o) ^ set(t))[:3])}")
         lost = t.index.difference(o.index)
         if len(lost):
-            raise InputError(f"{f} has no row for recording {lost[0]}" + (f" and {len(lost) - 1} others" if len(lost) > 1 else ""))
+            more = f" and {len(lost) - 1} others" if len(lost) > 1 else ""
+            raise InputError(f"{f} has no row for recording {lost[0]}{more}")
     return x.loc[t.index, list(t)], y.loc[t.index, list(t)], t
 
 @command
@@ -239,12 +243,13 @@ def rfcx_compare(
     *submissions:str,  # Two csv files with the same recordings and species
     truth:str,         # csv of the truth: recording_id and a column per species, 0 or 1
     level:float=.9):   # Of the intervals
-    "Is the second submission better than the first? LWLRAP, its difference and intervals by paired bootstrap over recordings."
+    "Compare two submissions: LWLRAP, its difference, and intervals by paired bootstrap over recordings."
     if len(submissions) != 2: raise InputError(f"{len(submissions)} submissions are given: two are compared")
     if not .5 <= level < 1: raise InputError(f"level is {level}: it must be at least .5 and below 1")
     x, y, t = read_pair(*submissions, truth)
     c = compare(x.to_numpy(), y.to_numpy(), t.to_numpy(), level)
     show = lambda o, sign="": f"{o[0]:{sign}.3f} ({o[1]:{sign}.3f} to {o[2]:{sign}.3f})"
     for f, o in zip(submissions, (c.a, c.b)): print(f"  {f}: LWLRAP {show(o)}")
+    verdict = "neither clearly higher nor lower: " if c.verdict == "no clear difference" else ""
     print(f"difference {show(c.difference, '+')} on {c.n} recordings with a call, intervals of {level:.0%}: the second is "
-          + (c.verdict if c.verdict != "no clear difference" else "neither clearly higher nor lower: no clear difference"))
+          f"{verdict}{c.verdict}")

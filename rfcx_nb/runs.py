@@ -255,15 +255,16 @@ def field_thresholds(
     if not f.exists(): return table
     kinds = dict(species=str, logit=number, precision=number, precision_low=number, precision_high=number,
                  judged=number, date=str, weights=str)
-    df = read_csv_table(f, kinds, "the thresholds of the field, as rfcx_check writes them", "species").set_index("species")
+    what = "the thresholds of the field, as rfcx_check writes them"
+    df = read_csv_table(f, kinds, what, "species").set_index("species")
     odd = df.index[df.weights != weights_id(run)]
     if len(odd): print(f"  {f} is of other networks for {', '.join(odd)}: their thresholds are those of the boxes")
     df, table = df[df.logit.notna() & ~df.index.isin(odd)], table.copy()
     for i, t in table[table.species.isin(df.index)].iterrows():
         o = df.loc[t.species]
         table.loc[i, "threshold"] = 1/(1 + np.exp(-t.slope*o.logit - t.intercept))
-        table.loc[i, "note"] = (f"threshold from the field, {o.date}, {o.judged:.0f} clips: precision {o.precision:.2f} "
-                                f"({o.precision_low:.2f} to {o.precision_high:.2f})")
+        table.loc[i, "note"] = (f"threshold from the field, {o.date}, {o.judged:.0f} clips: "
+                                f"precision {o.precision:.2f} ({o.precision_low:.2f} to {o.precision_high:.2f})")
         print(f"  {t.species}: {table.note[i]}")
     return table
 
