@@ -198,6 +198,7 @@ def rfcx_find(
     def folder(found): return waves/f"{Path(found).resolve().name}-{ear.name}" # of maps
     source = Path(recordings or (Path(query)/"train" if tables else path))
     if Path(query).suffix.lower() in AUDIO_EXTS: source = Path(query).parent
+    if any((out/"scores").glob("*.parquet")): raise InputError(f"{out} holds a prediction: choose another --out")
     with working(out, "rfcx_find"):
         judged, lost = map_folder(ear, sources, folder(source), n_workers)
         q = q[~q.recording.isin(lost)]
