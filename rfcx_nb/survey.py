@@ -208,7 +208,8 @@ def summarize_species(
         o = d[d.species == s]
         rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites, o.time.min(), o.time.max(),
                      o.recording.nunique(), len(o), len(o)/hours))
-    return pd.DataFrame(rows, columns="species sites of_sites occupancy first last recordings detections per_hour".split()).round(4)
+    cols = "species sites of_sites occupancy first last recordings detections per_hour".split()
+    return pd.DataFrame(rows, columns=cols).round(dict(occupancy=4, per_hour=4))
 
 # %% ../nbs/10_survey.ipynb #e4e0ed29
 def activity_map(
@@ -318,7 +319,7 @@ def write_survey(
     for s in names:
         name = file_name(s) if used.setdefault(file_name(s), s) == s else f"{file_name(s)}_{len(used)}"
         occupancy_matrix(counts, hours, s).to_csv(out/"occupancy"/f"{name}.csv", na_rep="NA", float_format="%.0f")
-    summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species", rsuffix="_field")
+    summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species")
     write_boxes_csv(summary, out/"summary.csv")
     if names and hours.size:
         draw_activity(d, e, out/"activity.png")
