@@ -227,7 +227,7 @@ def activity_map(
     ax.set_facecolor("lightgray")
     im = ax.imshow((n.fillna(0)/hours).to_numpy(float), aspect="auto", origin="lower", cmap="viridis", vmin=0,
                    interpolation="nearest", extent=(-.5, len(days) - .5, -.5, 23.5))
-    step = max(len(days)//6, 1)
+    step = max(-(-len(days)//4), 1)
     ax.set_xticks(range(0, len(days), step), [t.strftime("%d %b") for t in days[::step]], fontsize=7)
     ax.set(ylabel="hour of day", yticks=range(0, 24, 6))
     ax.set_title(species[:40], fontsize=9)
@@ -254,10 +254,10 @@ def draw_activity(
     names = d.species.value_counts().index[:most]
     rows = max(-(-len(names)//3), 1)
     fig = Figure(figsize=(10, 2.3*rows), dpi=90, layout="constrained")
-    axs = fig.subplots(rows, 3, squeeze=False).flat
+    axs = list(fig.subplots(rows, 3, squeeze=False).flat)
     for ax, s in zip(axs, names):
         fig.colorbar(activity_map(d, e, s, ax), ax=ax, label="per recorder-hour" if s == names[0] else "")
-    for ax in list(axs)[len(names):]: ax.axis("off")
+    for ax in axs[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
 
 def draw_accumulation(
