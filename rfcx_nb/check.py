@@ -52,8 +52,8 @@ def draw_windows(
     for b in range(bin.max(), -1, -1): # the highest first: it is the smallest
         i = np.flatnonzero((bin == b) & free)
         k = min(-(-left//(b + 1)), len(i))
-        edge, left = np.linspace(0, len(i), k + 1), left - k
-        rows.append(i[(edge[:-1] + rng.random(k)*np.diff(edge)).astype(int)])
+        edge, left = np.floor(np.linspace(0, len(i), k + 1) + rng.random()).astype(int), left - k
+        rows.append(i[edge[:-1] + (rng.random(k)*np.diff(edge)).astype(int)])
     return np.sort(np.concatenate(rows))
 
 # %% ../nbs/09b_check.ipynb #7cab9d6d
@@ -427,11 +427,11 @@ def show_field(
     "Write the picture: precision and recall of each species over the threshold."
     n = len(judged)
     fig = Figure(figsize=(10, 2.3*-(-n//3)), dpi=90, layout="constrained")
-    axs = fig.subplots(-(-n//3), 3, squeeze=False, sharey=True).flat
+    axs = list(fig.subplots(-(-n//3), 3, squeeze=False, sharey=True).flat)
     for ax, j, t in zip(axs, judged.values(), field.itertuples()):
         show_curve(j, ax, f"{t.species[:30]}: {t.judged} clips, {t.yes} with a call", at=t.logit)
     axs[0].legend(fontsize=7)
-    for ax in list(axs)[n:]: ax.axis("off")
+    for ax in axs[n:]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
 
 def describe_field(t): # Row of `field_table`

@@ -137,7 +137,7 @@ def rates(
     d,    # From `place_detections`
     e,    # From `effort`
     by):  # "hour", "date" or "site"
-    "A row per species and value of `by` with effort: `detections`, `hours`, and detections `per_hour` recorded."
+    "A row per species and value of `by` with effort: `detections`, `hours` and detections `per_hour` that was recorded."
     e = e if by == "site" else e[e.date.notna()]
     hours = e.groupby(by).hours.sum()
     n = d.groupby(["species", by]).size()
@@ -202,14 +202,14 @@ def summarize_species(
     d, # From `place_detections`, those that count
     e, # From `effort`
     species): # Names
-    "A row per species: sites, naive occupancy, first and last date, recordings, detections, detections per hour."
+    "A row per species: sites with it, naive occupancy, first and last date, recordings, detections, detections per hour."
     sites, hours, rows = e.site.nunique(), e.hours.sum(), []
     for s in species:
         o = d[d.species == s]
         rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites, o.time.min(), o.time.max(),
                      o.recording.nunique(), len(o), len(o)/hours))
-    columns = "species sites of_sites occupancy first last recordings detections per_hour".split()
-    return pd.DataFrame(rows, columns=columns).round(4)
+    cols = "species sites of_sites occupancy first last recordings detections per_hour".split()
+    return pd.DataFrame(rows, columns=cols).round(dict(occupancy=4, per_hour=4))
 
 # %% ../nbs/10_survey.ipynb #e4e0ed29
 def activity_map(
@@ -227,7 +227,7 @@ def activity_map(
     ax.set_facecolor("lightgray")
     im = ax.imshow((n.fillna(0)/hours).to_numpy(float), aspect="auto", origin="lower", cmap="viridis", vmin=0,
                    interpolation="nearest", extent=(-.5, len(days) - .5, -.5, 23.5))
-    step = max(len(days)//6, 1)
+    step = max(-(-len(days)//4), 1)
     ax.set_xticks(range(0, len(days), step), [t.strftime("%d %b") for t in days[::step]], fontsize=7)
     ax.set(ylabel="hour of day", yticks=range(0, 24, 6))
     ax.set_title(species[:40], fontsize=9)
@@ -254,10 +254,10 @@ def draw_activity(
     names = d.species.value_counts().index[:most]
     rows = max(-(-len(names)//3), 1)
     fig = Figure(figsize=(10, 2.3*rows), dpi=90, layout="constrained")
-    axs = fig.subplots(rows, 3, squeeze=False).flat
+    axs = list(fig.subplots(rows, 3, squeeze=False).flat)
     for ax, s in zip(axs, names):
         fig.colorbar(activity_map(d, e, s, ax), ax=ax, label="per recorder-hour" if s == names[0] else "")
-    for ax in list(axs)[len(names):]: ax.axis("off")
+    for ax in axs[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
 
 def draw_accumulation(
@@ -319,7 +319,7 @@ def write_survey(
     for s in names:
         name = file_name(s) if used.setdefault(file_name(s), s) == s else f"{file_name(s)}_{len(used)}"
         occupancy_matrix(counts, hours, s).to_csv(out/"occupancy"/f"{name}.csv", na_rep="NA", float_format="%.0f")
-    summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species", rsuffix="_field")
+    summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species")
     write_boxes_csv(summary, out/"summary.csv")
     if names and hours.size:
         draw_activity(d, e, out/"activity.png")
@@ -329,11 +329,9 @@ def write_survey(
 def describe_species(t): # Row of the summary
     "One sentence for a person."
     when = f", {t.first:%Y-%m-%d} to {t.last:%Y-%m-%d}" if pd.notna(t.first) else ""
-    s = (f"  {t.species}: present at {t.sites} of {t.of_sites} sites{when}, {t.per_hour:.2f} detections per "
-         "recorder-hour")
+    s = f"  {t.species}: present at {t.sites} of {t.of_sites} sites{when}, {t.per_hour:.2f} detections per recorder-hour"
     if t.precision == t.precision:
-        s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), "
-        s += f"about {t.calls_per_hour:.2f} calls"
+        s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), about {t.calls_per_hour:.2f} calls"
     return s
 
 @command
@@ -342,17 +340,16 @@ def rfcx_survey(
     recordings:str="", # Where the recordings are now, if not where they were
     table:str="",      # csv of recordings: recording and any of site, start, utc_offset, seconds, latitude, longitude
     site:str="",       # Pattern that picks the site from a recording's name, such as "(SMA\\d+)_"; its folder if empty
-    timezone:str="",   # Name of the time zone, such as America/Puerto_Rico; starts with a known offset are turned to it
+    timezone:str="",   # Name of the place's time zone, such as America/Puerto_Rico; starts with a known offset are turned to it
     k:int=1,           # Detections that make a species present in a recording
     floor:float=0.,    # Least score of each of them
     within:float=0.):  # s in which they begin; 0: anywhere in the recording
-    "Count effort and detections by site, day and hour; write occupancy matrices, tables and pictures to survey/."
+    "Count effort and detections by site, day and hour; write matrices for occupancy models, tables and pictures to survey/."
     if k < 1: raise InputError(f"k is {k}: it must be at least 1")
     if not 0 <= floor <= 1: raise InputError(f"floor is {floor}: it must be from 0 to 1")
     if within < 0: raise InputError(f"within is {within}: it must be at least 0")
     try: zone = ZoneInfo(timezone) if timezone else None
-    except Exception:
-        raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
+    except Exception: raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
     path = existing_path(path, "a folder that rfcx_detect --format csv wrote")
     how, found = path/"scores"/"_how.json", read_detections(path/"detections.csv")
     if not recordings and not how.exists():
@@ -375,5 +372,4 @@ def rfcx_survey(
     if len(d) < len(found):
         print(f"  {len(found) - len(d)} detections are of recordings that are not there, and are not counted")
     for t in summary.itertuples(): print(describe_species(t))
-    print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(d)} detections of "
-          f"{len(summary)} species")
+    print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(d)} detections of {len(summary)} species")
