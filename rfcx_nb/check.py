@@ -232,21 +232,26 @@ def clips_of(
 # %% ../nbs/09b_check.ipynb #b1216625
 KEYS = """const all=[...document.querySelectorAll('.card')],keys={y:'yes',n:'no',u:'unsure'};
 let now=Math.max(0,all.findIndex(c=>!said[c.dataset.i]));
-function look(i){now=Math.min(Math.max(i,0),all.length-1);all.forEach((c,k)=>{c.hidden=k!==now;const a=c.querySelector('audio');if(k!==now)a.pause()});
+function look(i){now=Math.min(Math.max(i,0),all.length-1);
+all.forEach((c,k)=>{c.hidden=k!==now;const a=c.querySelector('audio');if(k!==now)a.pause()});
 document.getElementById('where').textContent='clip '+(now+1)+' of '+all.length;}
 function play(){const a=all[now].querySelector('audio');a.currentTime=0;const p=a.play();if(p&&p.catch)p.catch(()=>{})}
 function judge(v){said[all[now].dataset.i]=v;show();if(now<all.length-1){look(now+1);play()}}
 document.querySelectorAll('.card button').forEach(b=>b.onclick=()=>judge(b.textContent));
-document.addEventListener('keydown',e=>{if(e.ctrlKey||e.metaKey||e.altKey)return;const k=e.key.toLowerCase();if(keys[k])judge(keys[k]);
-else if(k==='b'||k==='arrowleft')look(now-1);else if(k==='arrowright')look(now+1);else if(k===' ')play();else return;e.preventDefault()});look(now);"""
+document.addEventListener('keydown',e=>{if(e.ctrlKey||e.metaKey||e.altKey)return;
+const k=e.key.toLowerCase();if(keys[k])judge(keys[k]);
+else if(k==='b'||k==='arrowleft')look(now-1);else if(k==='arrowright')look(now+1);
+else if(k===' ')play();else return;e.preventDefault()});look(now);"""
 
 def clip_html(
     i, # Number
     c):# Dict of a clip, with `image` and `audio`
     "A clip to judge, as HTML."
     return (f'<div class="card" data-i="{i}"><img alt="spectrogram" src="data:image/jpeg;base64,{c["image"]}">'
-            f'<audio controls preload="none" src="{c["audio"]}"></audio><p><bdi>{html.escape(str(c["recording"]))}</bdi>, '
-            f'{c["start"]:.2f} to {c["end"]:.2f} s</p><button>yes</button><button>no</button><button>unsure</button></div>')
+            f'<audio controls preload="none" src="{c["audio"]}"></audio><p>'
+            f'<bdi>{html.escape(str(c["recording"]))}</bdi>, '
+            f'{c["start"]:.2f} to {c["end"]:.2f} s</p><button>yes</button><button>no</button>'
+            '<button>unsure</button></div>')
 
 def check_page(
     clips,  # List of dicts of clips, with `image` and `audio`
@@ -257,13 +262,18 @@ def check_page(
     data = json.dumps([{k: c[k] for k in cols} for c in clips]).replace("<", "\\u003c")
     key = sha256((name + data).encode()).hexdigest()[:24]
     csp = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width">'
             f'<title>{html.escape(species)}</title><meta http-equiv="Content-Security-Policy" content="{csp}">'
-            f'<style>{STYLE}.card{{max-width:620px}}kbd{{border:1px solid #9db8a5;border-radius:3px;padding:0 .3em}}</style></head>'
-            f'<body data-key="{key}"><main><h1><bdi>{html.escape(species)}</bdi></h1><p>Is any part of its call in the box? '
+            f'<style>{STYLE}.card{{max-width:620px}}'
+            'kbd{border:1px solid #9db8a5;border-radius:3px;padding:0 .3em}</style></head>'
+            f'<body data-key="{key}"><main><h1><bdi>{html.escape(species)}</bdi></h1>'
+            '<p>Is any part of its call in the box? '
             f'<kbd>y</kbd> yes <kbd>n</kbd> no <kbd>u</kbd> unsure <kbd>←</kbd> back <kbd>space</kbd> play. '
-            f'<b id="where"></b></p>{"".join(clip_html(i, c) for i, c in enumerate(clips))}</main><footer><span id="count"></span>'
-            f'<button id="save">download verdicts.csv</button></footer><script type="application/json" id="cards">{data}</script>'
+            f'<b id="where"></b></p>{"".join(clip_html(i, c) for i, c in enumerate(clips))}</main>'
+            '<footer><span id="count"></span>'
+            f'<button id="save">download verdicts.csv</button></footer>'
+            f'<script type="application/json" id="cards">{data}</script>'
             f'<script>{SCRIPT}</script><script>{KEYS}</script></body></html>')
 
 def with_media(
@@ -351,7 +361,7 @@ def write_pages(
     files,  # Dict of recording id to file
     seed,   # Of the draw
     folder):# Where they go
-    "Write for each species a page with the clips of that draw, and the same as a csv unless it is there; return the pages."
+    "Write a page with the clips of a draw for each species, and a csv unless it is there; return the pages."
     pages = []
     for s, df in samples.items():
         name, df = df.species.iloc[0], df[df.seed == seed].drop(columns=["seed", "window"])
@@ -376,7 +386,8 @@ def match_verdicts(
     i = pd.Series(key(said)).map(place)
     if i.isna().any():
         o = said[i.isna().to_numpy()].iloc[0]
-        raise InputError(f"{o.file}, row {o.row}: {o.species} in {o.recording} at {o.start:g} s is not a clip of this check: "
+        raise InputError(f"{o.file}, row {o.row}: {o.species} in {o.recording} at {o.start:g} s is not a "
+                         "clip of this check: "
                          "verdicts on other clips, such as those of rfcx_report, are no fair sample")
     return drawn.iloc[i.astype(int)].assign(verdict=said.verdict.to_numpy()).drop_duplicates(
         ["recording", "species", "start"], keep="last")[VERDICT_COLS]
@@ -396,15 +407,17 @@ def judge_season(
     return res
 
 # %% ../nbs/09b_check.ipynb #086c15be
-FIELD_COLS = ("species_id species logit precision precision_low precision_high recall recall_low recall_high density density_low "
-              "density_high judged yes windows more asked box_precision box_precision_low box_precision_high date weights note").split()
+FIELD_COLS = ("species_id species logit precision precision_low precision_high recall recall_low recall_high "
+              "density density_low "
+              "density_high judged yes windows more asked box_precision box_precision_low box_precision_high "
+              "date weights note").split()
 
 def field_table(
     judged,   # Dict of species number to `Judged`
     table,    # Thresholds of the run, from the boxes
     precision,# Wanted
     weights): # `weights_id` of the run
-    "A row per judged species, `FIELD_COLS`: the threshold of the field, and what the threshold of the boxes really has."
+    "A row per judged species, `FIELD_COLS`: the threshold of the field, and what that of the boxes really has."
     rows = []
     for s, j in judged.items():
         t, o = table.iloc[s], choose_threshold(j, precision)
@@ -438,10 +451,12 @@ def describe_field(t): # Row of `field_table`
     "One line for a person."
     s = f"  {t.species}: calls in {t.density:.2%} of the windows ({t.density_low:.2%} to {t.density_high:.2%})"
     if t.box_precision == t.box_precision:
-        s += f"; the threshold of the boxes has precision {t.box_precision:.2f} ({t.box_precision_low:.2f} to {t.box_precision_high:.2f})"
+        s += f"; the threshold of the boxes has precision {t.box_precision:.2f} ("
+        s += f"{t.box_precision_low:.2f} to {t.box_precision_high:.2f})"
     if t.logit != t.logit: return f"{s}; {t.note}: the threshold of the boxes stays"
     more = f", {t.more:.0f} more clips for ±.05" if t.more else ""
-    return (f"{s}; threshold from {t.judged} clips of the field, {t.date}: precision {t.precision:.2f} ({t.precision_low:.2f} to "
+    return (f"{s}; threshold from {t.judged} clips of the field, {t.date}: "
+            f"precision {t.precision:.2f} ({t.precision_low:.2f} to "
             f"{t.precision_high:.2f}), recall {t.recall:.2f} ({t.recall_low:.2f} to {t.recall_high:.2f}){more}")
 
 def check_settings(
@@ -454,11 +469,12 @@ def check_settings(
     if seed < 0: raise InputError(f"seed is {seed}: it must be at least 0")
     if not 0 < precision < 1: raise InputError(f"precision is {precision}: it must be between 0 and 1")
     if len(bins) < 2 or bins[0] != 0 or bins[-1] != 1 or any(a >= b for a, b in zip(bins, bins[1:])):
-        raise InputError(f"bins is {','.join(f'{o:g}' for o in bins)}: give rising numbers from 0 to 1, such as 0,.8,.95,.99,1")
+        raise InputError(f"bins is {','.join(f'{o:g}' for o in bins)}: give rising numbers from 0 to 1, such as "
+                         "0,.8,.95,.99,1")
 
 @command
 def rfcx_check(
-    out:str="",                  # Folder of the scores that rfcx_detect or rfcx_predict --save_preds left (default: preds/<model_name>)
+    out:str="",                  # Folder with scores, as rfcx_detect leaves it (default: preds/<model_name>)
     model_name:str="model_0",    # Name of the run
     species:str="",              # Names, with commas; all if empty
     n:int=96,                    # Clips per species
@@ -469,7 +485,7 @@ def rfcx_check(
     recordings:str="",           # Where the recordings are now, if not where they were
     fold:int=None,               # Fold that the scores are of; all that are trained if not given
     models:str="models"):        # Where runs are kept
-    "Draw clips of a scored season to judge by ear; from the verdicts, precision and recall with intervals, and thresholds."
+    "Draw clips of a scored season to judge by ear; from the verdicts, thresholds with intervals."
     check_settings(n, bins, precision, seed)
     folder = local_path(models, "models")/plain_name(model_name, "--model_name")
     run, out = load_run(folder, fold), local_path(out or Path("preds")/model_name, "out")
@@ -493,7 +509,8 @@ def rfcx_check(
             checks.mkdir(exist_ok=True)
             save_json(how | dict(draws=draws), checks/"check.json")
             pages = write_pages(sample_season(season, columns, table, draws, bins), files, seed, checks)
-            print(f"{checks}: {len(pages)} pages with {n} clips each, of {len(parts)} recordings; judge them, then give "
+            print(f"{checks}: {len(pages)} pages with {n} clips each, of {len(parts)} recordings; judge them, "
+                  "then give "
                   "the verdicts.csv that they save to rfcx_check --verdicts")
             return
         if not draws: raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")
@@ -511,4 +528,5 @@ def rfcx_check(
         show_field(judged, field, folder/"field.png")
     for t in field.itertuples(): print(describe_field(t))
     unsure = (said.verdict == "unsure").sum()
-    print(f"{folder/'field.csv'}: {len(field)} species, {len(said) - unsure} clips judged, {unsure} unsure; rfcx_detect uses these thresholds")
+    print(f"{folder/'field.csv'}: {len(field)} species, {len(said) - unsure} clips judged, {unsure} unsure; "
+          "rfcx_detect uses these thresholds")

@@ -251,5 +251,5 @@ def rfcx_compare(
     show = lambda o, sign="": f"{o[0]:{sign}.3f} ({o[1]:{sign}.3f} to {o[2]:{sign}.3f})"
     for f, o in zip(submissions, (c.a, c.b)): print(f"  {f}: LWLRAP {show(o)}")
     verdict = "neither clearly higher nor lower: " if c.verdict == "no clear difference" else ""
-    print(f"difference {show(c.difference, '+')} on {c.n} recordings with a call, intervals of {level:.0%}: the second is "
-          f"{verdict}{c.verdict}")
+    print(f"difference {show(c.difference, '+')} on {c.n} recordings with a call, intervals of {level:.0%}: the "
+          f"second is {verdict}{c.verdict}")

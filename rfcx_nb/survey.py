@@ -137,7 +137,7 @@ def rates(
     d,    # From `place_detections`
     e,    # From `effort`
     by):  # "hour", "date" or "site"
-    "A row per species and value of `by` with effort: `detections`, `hours` and detections `per_hour` that was recorded."
+    "A row per species and value of `by` with effort: `detections`, `hours`, and detections `per_hour` recorded."
     e = e if by == "site" else e[e.date.notna()]
     hours = e.groupby(by).hours.sum()
     n = d.groupby(["species", by]).size()
@@ -202,7 +202,7 @@ def summarize_species(
     d, # From `place_detections`, those that count
     e, # From `effort`
     species): # Names
-    "A row per species: sites with it, naive occupancy, first and last date, recordings, detections, detections per hour."
+    "A row per species: sites, naive occupancy, first and last date, recordings, detections, detections per hour."
     sites, hours, rows = e.site.nunique(), e.hours.sum(), []
     for s in species:
         o = d[d.species == s]
@@ -329,9 +329,11 @@ def write_survey(
 def describe_species(t): # Row of the summary
     "One sentence for a person."
     when = f", {t.first:%Y-%m-%d} to {t.last:%Y-%m-%d}" if pd.notna(t.first) else ""
-    s = f"  {t.species}: present at {t.sites} of {t.of_sites} sites{when}, {t.per_hour:.2f} detections per recorder-hour"
+    s = (f"  {t.species}: present at {t.sites} of {t.of_sites} sites{when}, {t.per_hour:.2f} detections per "
+         "recorder-hour")
     if t.precision == t.precision:
-        s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), about {t.calls_per_hour:.2f} calls"
+        s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), "
+        s += f"about {t.calls_per_hour:.2f} calls"
     return s
 
 @command
@@ -340,16 +342,17 @@ def rfcx_survey(
     recordings:str="", # Where the recordings are now, if not where they were
     table:str="",      # csv of recordings: recording and any of site, start, utc_offset, seconds, latitude, longitude
     site:str="",       # Pattern that picks the site from a recording's name, such as "(SMA\\d+)_"; its folder if empty
-    timezone:str="",   # Name of the place's time zone, such as America/Puerto_Rico; starts with a known offset are turned to it
+    timezone:str="",   # Name of the time zone, such as America/Puerto_Rico; starts with a known offset are turned to it
     k:int=1,           # Detections that make a species present in a recording
     floor:float=0.,    # Least score of each of them
     within:float=0.):  # s in which they begin; 0: anywhere in the recording
-    "Count effort and detections by site, day and hour; write matrices for occupancy models, tables and pictures to survey/."
+    "Count effort and detections by site, day and hour; write occupancy matrices, tables and pictures to survey/."
     if k < 1: raise InputError(f"k is {k}: it must be at least 1")
     if not 0 <= floor <= 1: raise InputError(f"floor is {floor}: it must be from 0 to 1")
     if within < 0: raise InputError(f"within is {within}: it must be at least 0")
     try: zone = ZoneInfo(timezone) if timezone else None
-    except Exception: raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
+    except Exception:
+        raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
     path = existing_path(path, "a folder that rfcx_detect --format csv wrote")
     how, found = path/"scores"/"_how.json", read_detections(path/"detections.csv")
     if not recordings and not how.exists():
@@ -372,4 +375,5 @@ def rfcx_survey(
     if len(d) < len(found):
         print(f"  {len(found) - len(d)} detections are of recordings that are not there, and are not counted")
     for t in summary.itertuples(): print(describe_species(t))
-    print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(d)} detections of {len(summary)} species")
+    print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(d)} detections of "
+          f"{len(summary)} species")
