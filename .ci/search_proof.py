@@ -77,7 +77,7 @@ def next_(a):
         x0, y0 = unit(torch.cat(start)), np.full((len(tp), n), np.nan, np.float32)
         y0[range(len(tp)), tp.species_id] = 1
         for way in ("next", "margin", "chance"):
-            got = []
+            got, probe = [], None
             for m in a.verdicts:
                 while len(got) < min(m, len(X)): # batches of 25
                     free = np.setdiff1d(np.arange(len(X)), got)
