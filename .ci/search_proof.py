@@ -101,7 +101,7 @@ def speed(a):
     ear = get_ear(a.ear, a.run)
     boxes, ev, n, tr, te = data(a.path, ear, a.waves)
     example = cut_example(ear, tr[(o := next(boxes[boxes.is_tp].itertuples())).recording_id], o)
-    rng, hours, maps, d = np.random.default_rng(0), 0, {}, Path(tempfile.mkdtemp(dir=a.waves))
+    rng, maps, d = np.random.default_rng(0), {}, Path(tempfile.mkdtemp(dir=a.waves))
     store, minute = Features(d), round(60/ear.step)
     from safetensors.numpy import load_file
     x = np.concatenate([o["features"] if o["features"].ndim == 3 else o["features"][None] for o in map(load_file, te.values())], 1)
