@@ -24,8 +24,7 @@ SECONDS = 3.
 def data(path, ear, waves): # -> boxes, events, number of species, maps of train, maps of test
     ev = pd.read_csv(path/"test_events.csv", dtype=dict(recording_id=str))
     b = read_boxes(path).rename(columns=dict(t_min="start", t_max="end", f_min="low", f_max="high"))
-    tr, te = (map_folder(ear, find_recordings(path/s), waves/f"{path.name}-{s}-{ear.name}", 0)[0]
-              for s in ("train", "test"))
+    tr, te = (map_folder(ear, find_recordings(path/s), waves/f"{path.name}-{s}-{ear.name}", 0)[0] for s in ("train", "test"))
     return b[b.recording_id.isin(tr)], ev, len(read_species(path)), tr, te
 
 def find(a):
@@ -78,7 +77,7 @@ def next_(a):
         x0, y0 = unit(torch.cat(start)), np.full((len(tp), n), np.nan, np.float32)
         y0[range(len(tp)), tp.species_id] = 1
         for way in ("next", "margin", "chance"):
-            got, probe = [], None # the first verdicts are 0: it is fitted before it is asked
+            got, probe = [], None
             for m in a.verdicts:
                 while len(got) < min(m, len(X)): # batches of 25
                     free = np.setdiff1d(np.arange(len(X)), got)

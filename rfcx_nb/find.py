@@ -58,7 +58,8 @@ def read_query(
         found = find_recordings(recordings)
         df = match_recordings(read_tables(query)[0], found, recordings)
         df = check_rows(df, durations({k: found[k] for k in df.recording_id.unique() if k})[0])
-        for what, n in df.wrong[df.wrong != ""].value_counts().items(): print(f"left out, {n} rows: {what}")
+        wrong = df.wrong[df.wrong != ""]
+        if len(wrong): print(f"left out: {len(wrong)} of {len(df)} rows of {query}, the first: {wrong.iloc[0]}")
         df = df[df.wrong == ""].assign(recording=lambda d: d.recording_id)
     if species: df = df[df.species == species]
     if row is not None: df = df[~df.is_tp | (df.row == row)] # denied boxes of its species stay

@@ -11,7 +11,7 @@ from .cli import quiet_worker
 from .core import AudioConfig, InputError, progress
 from .crops import mel_rows
 from .detections import DETECTION_COLS
-from .encoder import embed_recordings, ENCODERS, Features, HOP_SECONDS
+from .encoder import embed_recordings, ENCODERS, Features, get_encoder, HOP_SECONDS
 from .logmel import LogMel, normalize
 from .runs import load_run
 from .tiled_inference import AudioBlocks
@@ -93,7 +93,7 @@ class EncoderEar(Ear):
     "The features of a frozen encoder: one row, a column per window."
     step = HOP_SECONDS
     def __init__(self, name): # A key of `ENCODERS`
-        self.name, self.width = name, ENCODERS[name].seconds
+        self.name, self.width = name, get_encoder(name).seconds # raises `InputError` if it is not installed
 
     def embed(self, # As for `Ear`
         files,       # Dict of recording id to audio file
