@@ -207,7 +207,7 @@ class Season:
 
 def read_season(
     parts,     # Recording id to the file of its scores
-    activation,# `Run.activation`
+    activation,# What turns logits into scores
     columns):  # Numbers of the species wanted
     "The `Season` in kept scores. It holds 12 bytes per window, and 4 more per species."
     rows, xs = [], []

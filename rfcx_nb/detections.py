@@ -52,7 +52,7 @@ DETECTION_COLS = ["recording", "start", "end", "low", "high", "species", "score"
 def detect(
     scores,         # Scores table of one recording
     table,          # Thresholds of the species, such as `Run.thresholds`
-    activation,     # What turns logits into scores, `Run.activation`
+    activation,     # What turns logits into scores: the activation of the run
     gap=.5,         # Longest silence inside a detection, in s
     min_length=0.): # Shortest detection, in s
     "Detections of a recording, in order of time: `DETECTION_COLS`."

@@ -30,7 +30,7 @@ def activate(
 # %% ../nbs/04a_scores.ipynb #fa85dd66
 def recording_scores(
     scores,     # Scores table
-    activation):# What turns logits into scores, `Run.activation`
+    activation):# What turns logits into scores: the activation of the run
     "(recordings, species) scores in [0, 1]: max over tiles, mean over folds, softmax or sigmoid, mean over widths."
     species, width = species_of(scores), (scores.end - scores.start).round(3).rename("width")
     best = scores.groupby(["recording_id", width, "fold"], sort=True)[species].max()
@@ -72,7 +72,7 @@ def rfcx_ensemble(
 # %% ../nbs/04a_scores.ipynb #0e16ac8b
 def finest_scores(
     scores,     # Scores table
-    activation):# What turns logits into scores, `Run.activation`
+    activation):# What turns logits into scores: the activation of the run
     "Scores table of the narrowest windows: log-odds of each species by itself, mean over folds; `fold` is -1."
     species, width = species_of(scores), (scores.end - scores.start).round(3)
     block = scores.start//BLOCK_SECONDS # a recording's last block may be shorter than any window

@@ -322,7 +322,7 @@ def with_backend(
 # %% ../nbs/05_tiled_inference.ipynb #808d3cff
 def species_map(
     scores,     # Scores table of one recording
-    activation):# `Run.activation`
+    activation):# What turns logits into scores
     "(n_species, n_times) scores in [0, 1] every half tile, and the length of the recording in s."
     df = finest_scores(scores, activation)
     p, t = expit(df[species_of(df)].to_numpy()), np.arange(df.start.min(), df.end.max(), (df.end - df.start).iloc[0]/4)
