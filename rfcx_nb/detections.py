@@ -156,7 +156,9 @@ def kept_scores(
                          "--out")
     parts = {}
     for f in files:
-        try: df, _ = store.read(f)
+        try:
+            df, _ = store.read(f)
+            if store.path(df.recording_id[0]) != f: raise ValueError("the file of another recording")
         except Exception:
             raise InputError(f"{f} is damaged, or not a table of scores of this run: remove it, or give "
                              "--path") from None
