@@ -372,7 +372,7 @@ def hostile(): # -> `Hostile` cases
     for what, change in odd_scores().items(): # scores are made again from the recordings of --path
         yield Hostile("corrupt parts of scores", what, "rfcx_detect", SCORE, scored(change), (0,))
         yield Hostile("corrupt parts of scores", f"{what}, without --path", "rfcx_detect", "--out new", scored(change),
-                      (0,) if what == "another's" else (2,))
+                      (2,))
     for what, prepare in odd_waves().items():
         yield Hostile("hostile wave stores", what, "rfcx_preprocess", COMMANDS["rfcx_preprocess"][1], prepare, (0,))
     train = f"--path {SRC}/data --model_name new {NETWORK} "
