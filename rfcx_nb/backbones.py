@@ -9,7 +9,7 @@ __all__ = ['WEIGHT_PACKAGES', 'read_weights', 'match_weights', 'find_weights', '
 # %% ../nbs/03a_backbones.ipynb #406334ad
 from .core import atomic_write, InputError
 from .model import freeze, replace_layer, SpeciesNet
-import difflib, importlib, logging, urllib
+import difflib, importlib.util, logging, urllib.request
 from pathlib import Path
 import timm, torch
 from safetensors import SafetensorError

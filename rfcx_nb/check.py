@@ -489,8 +489,7 @@ def rfcx_check(
     check_settings(n, bins, precision, seed)
     folder = local_path(models, "models")/plain_name(model_name, "--model_name")
     run, out = load_run(folder, fold), local_path(out or Path("preds")/model_name, "out")
-    said, table = read_verdicts(verdicts) if verdicts else None, run.thresholds.fillna(dict(low=run.cfg.fmin,
-                                                                                            high=run.cfg.fmax_hz))
+    said, table = read_verdicts(verdicts) if verdicts else None, run.thresholds
     wanted, checks = pick_species(list(table.species), species), out/"check"
     if not out.is_dir(): raise InputError(f"{out} does not exist: give by --out the folder that rfcx_detect wrote")
     with working(out, "rfcx_check"):

@@ -13,8 +13,8 @@ from .cli import command
 from .core import atomic_write, InputError, local_path, plain_name, progress, save_json, working
 from .runs import field_thresholds, load_run
 from .scores import finest_scores, species_of
-from .tiled_inference import (fitted_windows, predict, Prediction, read_settings, report_errors,
-                                     resolve_inputs, Scores)
+from .tiled_inference import (predict, Prediction, read_settings, report_errors, resolve_inputs,
+                                     Scores, Windows)
 import filecmp, shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,14 +133,14 @@ def detection_thresholds(
     threshold=None):# One for all species
     "The thresholds of a run, with a band for each species; prints which species are never reported."
     t = run.thresholds
-    if threshold is None: t = field_thresholds(run, t)
-    if threshold is not None: t["threshold"] = threshold
-    elif (t.note == "not validated").all():
+    if threshold is not None: return t.assign(threshold=threshold)
+    t = field_thresholds(run, t)
+    if (t.note == "not validated").all():
         print("nobody has validated this run: every threshold is .5 of an uncalibrated score (rfcx_validate finds "
               "better ones, or set --threshold)")
     else:
         for r in t[t.threshold.isna()].itertuples(): print(f"  {r.species}: {r.note}")
-    return t.fillna(dict(low=run.cfg.fmin, high=run.cfg.fmax_hz))
+    return t
 
 # %% ../nbs/06_detections.ipynb #447c63e0
 def kept_scores(
@@ -197,10 +197,10 @@ def rfcx_detect(
     if backend != "auto": check_backend(backend, default_device())
     formats, folder = parse_formats(format), local_path(models, "models")/plain_name(model_name, "--model_name")
     run, out = load_run(folder, fold, default_device()), local_path(out or Path("preds")/model_name, "out")
-    if path: resolve_inputs(path, split, run.cfg) # errors in the input come before anything is written
-    table, windows = detection_thresholds(run, threshold), fitted_windows(run, tile_width)
+    inputs = resolve_inputs(path, split, run.cfg) if path else None # errors in it come before anything is written
+    table, windows = detection_thresholds(run, threshold), Windows(tuple(tile_width)).fitted(run)
     with working(out, "rfcx_detect"):
-        if path: p = predict(path, run, out, windows, backend, split, waves, n_workers, scheduler)
+        if path: p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler)
         else: p = kept_scores(run, out)
         df = _detect_all(p.parts, table, run.activation, gap, min_length)
         write_detections(df, out, formats)

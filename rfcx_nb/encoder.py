@@ -11,7 +11,7 @@ from .core import InputError, printable, progress
 from .crops import BoxDataset
 from .parallel import file_fingerprint, parallel_map, Parts
 from .preprocess import audio_blocks
-import importlib, warnings
+import importlib.util, warnings
 from functools import lru_cache
 from pathlib import Path
 import numpy as np, pandas as pd, torch

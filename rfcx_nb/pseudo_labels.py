@@ -13,7 +13,7 @@ from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
 from .runs import ensure_inputs, load_config, load_run, load_training_data, pseudo_table
 from .scores import species_of
-from .tiled_inference import fitted_windows, read_parts, score_folder, score_settings, Scores, with_backend
+from .tiled_inference import read_parts, score_folder, score_settings, Scores, Windows, with_backend
 from .train import rfcx_train
 from .validate import HeldOut, rfcx_validate
 import shutil
@@ -63,7 +63,7 @@ def score_train_set(
     "`HeldOut` the other way round: each recording scored by the networks that may be trained on it."
     run = load_run(folder, device=default_device())
     boxes, cfg = load_training_data(path, run.cfg, waves, n_workers).boxes, run.cfg
-    files, windows = find_recordings(as_path(path)/"train"), fitted_windows(run, (cfg.crop_frames,))
+    files, windows = find_recordings(as_path(path)/"train"), Windows((cfg.crop_frames,)).fitted(run)
     inputs, errors = ensure_inputs(path, "train", cfg, waves, n_workers, list(files)) # they will be trained on
     files, scores = {k: f for k, f in files.items() if k not in errors}, []
     boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, list(files), n_workers)

@@ -28,6 +28,7 @@ from typing import Literal
 import numpy as np, pandas as pd
 from fastai.torch_core import rank_distrib
 from fastcore.basics import patch
+from scipy.special import expit
 
 # %% ../nbs/03f_runs.ipynb #d2d2cfcf
 @settings
@@ -165,9 +166,14 @@ class Run:
         return self.cfg.objective.activation
 
     @property
+    def net(self):
+        "Its first network, where one stands for all."
+        return next(iter(self.nets.values()))
+
+    @property
     def device(self):
         "Device that holds the networks."
-        return next(next(iter(self.nets.values())).parameters()).device
+        return next(self.net.parameters()).device
 
     def __repr__(self):
         cfg = self.cfg
@@ -262,7 +268,7 @@ def field_thresholds(
     df, table = df[df.logit.notna() & ~df.index.isin(odd)], table.copy()
     for i, t in table[table.species.isin(df.index)].iterrows():
         o = df.loc[t.species]
-        table.loc[i, "threshold"] = 1/(1 + np.exp(-t.slope*o.logit - t.intercept))
+        table.loc[i, "threshold"] = expit(t.slope*o.logit + t.intercept)
         table.loc[i, "note"] = (f"threshold from the field, {o.date}, {o.judged:.0f} clips: "
                                 f"precision {o.precision:.2f} ({o.precision_low:.2f} to {o.precision_high:.2f})")
         print(f"  {t.species}: {table.note[i]}")
@@ -280,8 +286,9 @@ def read_prevalence(
 # %% ../nbs/03f_runs.ipynb #fc2f0477
 @patch(as_prop=True)
 def thresholds(self:Run):
-    "Its table of thresholds, with the columns `THRESHOLD_COLS`; raises `InputError` if it has none."
-    return read_thresholds(self.path, len(self.species))
+    "Its thresholds, `THRESHOLD_COLS`; a species without a band has that of the sound. Raises `InputError`."
+    t = read_thresholds(self.path, len(self.species))
+    return t.fillna(dict(low=self.cfg.fmin, high=self.cfg.fmax_hz))
 
 @patch(as_prop=True)
 def prior(self:Run):

@@ -7,14 +7,13 @@ __all__ = ['SOUND', 'Ear', 'TemplateEar', 'EncoderEar', 'RunEar', 'get_ear', 'sl
            'cut_example', 'likeness', 'best_places', 'search', 'find_species']
 
 # %% ../nbs/09_search.ipynb #e124bf27
-from .cli import quiet_worker
 from .core import AudioConfig, InputError, progress
 from .crops import mel_rows
 from .detections import DETECTION_COLS
 from .encoder import embed_recordings, ENCODERS, Features, get_encoder, HOP_SECONDS
 from .logmel import LogMel, normalize
 from .runs import load_run
-from .tiled_inference import AudioBlocks
+from .tiled_inference import audio_loader
 import torch.nn.functional as F, numpy as np, pandas as pd, torch
 from dataclasses import dataclass
 from heapq import nlargest
@@ -22,7 +21,6 @@ from pathlib import Path
 from fastai.torch_core import default_device
 from safetensors import safe_open
 from scipy.ndimage import maximum_filter1d
-from torch.utils.data import DataLoader
 
 # %% ../nbs/09_search.ipynb #e7218222
 class Ear:
@@ -50,8 +48,7 @@ class Ear:
         "Bring the maps of `files` into `folder`; return a dict of recording id to error."
         store, errors, parts = Features(folder), {}, {}
         todo = store.todo(files)
-        dl = DataLoader(AudioBlocks(todo, self.sample_rate), batch_size=None, num_workers=min(n_workers, len(todo)),
-                        worker_init_fn=quiet_worker)
+        dl = audio_loader(todo, self.sample_rate, n_workers)
         for k, _, x, error, last in progress(dl, desc=f"maps ({self.name})"):
             if not error: parts.setdefault(k, []).append(self.block(x))
             if error: parts.pop(k, None); errors[k] = error

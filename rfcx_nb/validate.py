@@ -15,7 +15,7 @@ from .preprocess import find_recordings
 from .runs import load_run, load_training_data, Run, write_model_card, write_thresholds
 from .scores import box_scores, finest_scores, recording_scores
 from .thresholds import fit_thresholds, PRECISION, split_boxes
-from .tiled_inference import fitted_windows, read_parts, score_folder, score_settings, Scores, with_backend
+from .tiled_inference import read_parts, score_folder, score_settings, Scores, Windows, with_backend
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def score_held_out(
     boxes, inputs = _held_boxes(path, run, waves, n_workers)
     found, parts, by = find_recordings(as_path(path)/"train"), {}, defaultdict(list)
     for k, ks in dict(zip(boxes.recording_id, boxes.held_by)).items(): by[ks].append(k)
-    store, windows = Scores(run.path/"oof", run.species), fitted_windows(run, widths)
+    store, windows = Scores(run.path/"oof", run.species), Windows(tuple(widths)).fitted(run)
     run = with_backend(run, windows, parts=store.folder)
     learned = [sha256((run.path/f"fold{k}"/"recordings.csv").read_bytes()).hexdigest()[:16] for k in run.nets]
     settings = score_settings(run, windows, path) | dict(learned=learned)
@@ -130,18 +130,18 @@ def score_held_out(
 
 # %% ../nbs/05a_validate.ipynb #5237b6f9
 def noise_floor(
-    folder, # `models/<model_name>`
+    run,    # `Run`, by its backend
     widths, # Widths of the tiles, in frames
     seed=0):# Of the noise
     "(n_species,) highest log-odds that narrow windows of `noise_clips` may be given by any fold."
-    run, name = load_run(folder, device=default_device()), "recording_id"
+    windows = Windows(tuple(widths)).fitted(run)
     with tempfile.TemporaryDirectory() as d:
-        d, windows = Path(d), fitted_windows(run, widths)
+        d = Path(d)
         for k, x in noise_clips(run.cfg.sample_rate, seed=seed).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
-        run = with_backend(run, windows, parts=run.path/"oof")
         done = score_folder(run, find_recordings(d), Scores(d/"scores", run.species), {}, windows, 0, d/"features")
         scores = read_parts(done.parts)
-    by_fold = [finest_scores(df, run.activation).groupby(name)[run.species] for _, df in scores.groupby("fold")]
+    by_fold = [finest_scores(df, run.activation).groupby("recording_id")[run.species]
+               for _, df in scores.groupby("fold")]
     return np.max([np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)).max() for g in by_fold], axis=0).astype(float)
 
 # %% ../nbs/05a_validate.ipynb #71660f52
@@ -178,7 +178,7 @@ def rfcx_validate(
     run, boxes, names = held.run, held.boxes, species_names(path, len(held.run.species))
     logits, finest = (box_scores(o, boxes) for o in (held.scores, finest_scores(held.scores, run.activation)))
     report, bands = species_report(logits, boxes, names), species_bands(boxes[boxes.is_tp], len(names))
-    table = fit_thresholds(finest, boxes, names, bands, noise_floor(folder, tile_width), precision)
+    table = fit_thresholds(finest, boxes, names, bands, noise_floor(run, tile_width), precision)
     write_thresholds(table, folder)
     with atomic_write(folder/"validation.csv") as f: report.round(4).to_csv(f, index_label="species_id")
     _write_prior(held, folder/"prior.csv")

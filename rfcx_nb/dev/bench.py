@@ -26,7 +26,7 @@ from ..preprocess import preprocess, read_audio
 from ..runs import build_model, make_config, Run
 from ..scores import recording_scores
 from ..tiled_inference import backend_seconds, score_folder, score_pass, score_recordings, Scores, Windows
-import importlib, os, platform, random, shutil, subprocess, sys, tempfile
+import importlib.metadata, os, platform, random, shutil, subprocess, sys, tempfile
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
