@@ -15,13 +15,13 @@ from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, working
 from .crops import CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
-from .encoder import EmbeddingDataset
+from .encoder import EmbeddingDataset, get_encoder
 from .folds import begin_fold, fold_boxes, read_folds
 from .logmel import LogMel
 from .metrics import lwlrap
 from .model import to_device
 from .runs import (adopt, build_model, default_thresholds, load_training_data, make_config, pseudo_table,
-                          RunConfig, save_config, soft_ids, stored_input, write_model_card, write_thresholds)
+                          read_thresholds, RunConfig, save_config, soft_ids, stored_input, write_model_card, write_thresholds)
 import os, random
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -144,11 +144,13 @@ def box_lwlrap(
 def get_learner(
     cfg,       # `RunConfig`
     dls,       # `DataLoaders` of (log-mel, target)
-    net=None): # Network; built from `cfg` if None
+    net=None,  # Network; built from `cfg` if None
+    names=()): # Names of the species, for an encoder that knows some of them
     "fastai `Learner` with the loss, mixup, gradient clipping and precision of `cfg`."
     if net is None:
         net = build_model(cfg)
         if not cfg.encoder: net.head.set_bands(band_rows(cfg, dls.train_ds.boxes)/cfg.n_mels)
+        elif names: net.set_classes(*get_encoder(cfg.model).class_layer(names))
     loss, cbs = cfg.objective, [GradientClip(cfg.grad_clip)]
     if cfg.mixup and not loss.masked: cbs.append(MixUp(.4))
     if num_distrib() > 1: cbs.append(DDPCallback())
@@ -323,7 +325,8 @@ def train_fold(
     set_seed(cfg.seed*1000 + fold)
     dls = get_dls(cfg, boxes, fold, store, n_workers, device, ids)
     print(f"fold {fold}: {len(dls.train_ds)} crops to learn from, {len(dls.valid_ds)} held out")
-    learn = get_learner(cfg, dls)
+    names = list(read_thresholds(folder, len(cfg.species)).species) if cfg.encoder else ()
+    learn = get_learner(cfg, dls, names=names)
     last = fit(learn, cfg, out).iloc[-1]
     if not rank_distrib():
         save_weights(learn.model, out/"weights.safetensors")
