@@ -33,7 +33,7 @@ def rfcx_distill(
     "Train a run from boxes and from the scores of another run, with that run's folds. Goes on where it was stopped."
     models = local_path(models, "models")
     old, new = models/plain_name(teacher, "--teacher"), models/plain_name(model_name, "--model_name")
-    if old == new: raise InputError(f"--teacher and --model_name are both {teacher}: give the student a name of its own")
+    if old == new: raise InputError(f"--teacher and --model_name are both {teacher}: give the student its own name")
     cfg = make_config(False, **settings)
     if cfg.encoder: raise InputError(f"a student is a network of its own: give a backbone, not --model {cfg.model}")
     file, kw = new/"pseudo.parquet", settings | dict(n_folds=load_config(old).n_folds, pseudo=str(new/"pseudo.parquet"))

@@ -36,7 +36,7 @@ class Encoder:
 
     def class_layer(self,
         names): # Names of species
-        "Weights (n_species, `n_features`) and biases (n_species,) of its own classes of that name; 0 where it has none."
+        "(n_species, `n_features`) weights and (n_species,) biases of its own classes of that name; 0 where none is."
         return np.zeros((len(names), self.n_features), np.float32), np.zeros(len(names), np.float32)
 
 ENCODERS = {} # Encoders by name
@@ -99,7 +99,9 @@ class BirdNET(TFLite):
         super().__init__(files[0], "model/GLOBAL_AVG_POOL/Mean")
         self.labels = files[0].with_name("BirdNET_GLOBAL_6K_V2.4_Labels.txt").read_text(encoding="utf-8").splitlines()
 
-    def class_layer(self, names):
+    def class_layer(self,
+        names): # Names of species, scientific or common
+        "As for `Encoder`; BirdNET has 6,522 classes."
         layer = "model/CLASS_DENSE_LAYER"
         weight, bias = (self.tensor(f"{layer}/{k}") for k in ("MatMul", "BiasAdd/ReadVariableOp/resource"))
         return rows_by_name(names, self.labels, weight), rows_by_name(names, self.labels, bias)
@@ -234,7 +236,7 @@ class EmbeddingNet(nn.Module):
             nn.Dropout(ps), nn.Linear(hidden, n_species))
         self.register_buffer("class_weight", torch.zeros(n_species, n_features))
         self.register_buffer("class_bias", torch.zeros(n_species))
-        self.class_scale = nn.Parameter(torch.ones(n_species))
+        self.class_scale = nn.Parameter(torch.full((n_species,), 2.)) # at first; it is learned
 
     def set_classes(self,
         weight, # (n_species, n_features), as from `Encoder.class_layer`

@@ -36,7 +36,8 @@ def windows_of(
         holds = (g.start.to_numpy() <= start[:, None] + 1e-3) & (g.end.to_numpy() >= start[:, None] + seconds - 1e-3)
         start, holds = start[holds.any(1)], holds[holds.any(1)]
         low = np.where(holds[..., None], g[species].to_numpy(), np.inf).min(1)
-        res.append(pd.DataFrame(low, columns=species).assign(recording_id=k, start=start, end=start + seconds, fold=fold))
+        df = pd.DataFrame(low, columns=species)
+        res.append(df.assign(recording_id=k, start=start, end=start + seconds, fold=fold))
     df = pd.concat(res, ignore_index=True) if res else scores[:0]
     return df[["recording_id", "start", "end", "fold", *species]]
 

@@ -422,7 +422,9 @@ def card_table(folder): # `models/<model_name>`
 # %% ../nbs/03f_runs.ipynb #b0d8b616
 def _licence(cfg, folder): # sentence about the weights of a run with these settings
     taught = folder/"licence.txt" # of a teacher, see `rfcx_distill`
-    if taught.exists(): return f"It learned from the scores of a network under this licence: {taught.read_text().strip()}."
+    if taught.exists():
+        text = taught.read_text(encoding="utf-8").strip()
+        return f"It learned from the scores of a network under this licence: {text}."
     if cfg.encoder: return f"It needs the encoder `{cfg.model}`: {cfg.encoder.licence or 'no licence is stated'}."
     return (f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; "
             "the licence of those weights holds for these too.")

@@ -21,7 +21,8 @@ from .logmel import LogMel
 from .metrics import lwlrap
 from .model import to_device
 from .runs import (adopt, build_model, default_thresholds, load_training_data, make_config, pseudo_table,
-                          read_thresholds, RunConfig, save_config, soft_ids, stored_input, write_model_card, write_thresholds)
+                          read_thresholds, RunConfig, save_config, soft_ids, stored_input,
+                          write_model_card, write_thresholds)
 import os, random
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
