@@ -3,9 +3,9 @@
     python .ci/boxes_curve.py FOLDER --models birdnet --csv results/boxes_birds.csv
     python .ci/boxes_curve.py FOLDER --models tf_efficientnet_lite0 --seeds 1 --csv results/boxes_birds.csv
 
-FOLDER is laid out like the competition's and has test_truth.csv. For each seed the boxes of a species are put in an order,
-so a larger number of boxes holds the smaller one. All else is the default of `rfcx_train`, but for two folds instead of five.
-Rows are written as they are measured; the same command goes on where it was stopped.
+FOLDER is laid out like the competition's and has test_truth.csv. For each seed the boxes of a species are put in an
+order, so a larger number of boxes holds the smaller one. All else is the default of `rfcx_train`, but for two folds
+instead of five. Rows are written as they are measured; the same command goes on where it was stopped.
 """
 import argparse, os
 from pathlib import Path

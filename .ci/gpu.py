@@ -86,8 +86,8 @@ def main():
         if a.recipe:
             big = d/"big"
             call(["-c", make, big, a.recipe, 2, 60])
-            recipe = ["--recipe", "--model", "densenet121", "--sample_rate", 32000, "--n_mels", 128, "--hop_length", 640,
-                      "--bs", 32, "--mixup", "true", "--tile_width", 1024, "--pretrained", "false", "--fold", 0]
+            recipe = ["--recipe", "--model", "densenet121", "--sample_rate", 32000, "--n_mels", 128, "--hop_length",
+                      640, "--bs", 32, "--mixup", "true", "--tile_width", 1024, "--pretrained", "false", "--fold", 0]
             words = ["--path", big, "--waves", d/"big_waves", "--models", d/"big_models", *recipe]
             rfcx("train", *words, "--model_name", "first", "--epochs", 1) # makes the store
             one, two = (rfcx("train", *words, "--model_name", f"r{n}", "--epochs", n)[0] for n in (1, 2))
