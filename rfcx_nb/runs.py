@@ -381,7 +381,7 @@ def load_training_data(
     silent = [s for k, s in enumerate(cfg.species) if not (boxes.species_id[boxes.is_tp] == k).any()]
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
     crops = boxes.is_tp.sum()*(1 + cfg.objective.masked)*(1 - 1/cfg.n_folds) # in an epoch
-    if not cfg.epochs: cfg = replace(cfg, epochs=max(10, round(400*cfg.bs/crops)))
+    if not cfg.epochs: cfg = replace(cfg, epochs=max(10, round(400*min(cfg.bs, crops)/crops)))
     return TrainingData(cfg, boxes, store)
 
 # %% ../nbs/03f_runs.ipynb #a2ca5366
