@@ -420,11 +420,7 @@ def card_table(folder): # `models/<model_name>`
     return "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in rows)
 
 # %% ../nbs/03f_runs.ipynb #b0d8b616
-def _licence(cfg, folder): # sentence about the weights of a run with these settings
-    taught = folder/"licence.txt" # of a teacher, see `rfcx_distill`
-    if taught.exists():
-        text = taught.read_text(encoding="utf-8").strip()
-        return f"It learned from the scores of a network under this licence: {text}."
+def _licence(cfg): # sentence about the weights of a run with these settings
     if cfg.encoder: return f"It needs the encoder `{cfg.model}`: {cfg.encoder.licence or 'no licence is stated'}."
     return (f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; "
             "the licence of those weights holds for these too.")
@@ -436,5 +432,5 @@ def write_model_card(folder): # `models/<model_name>`
     worth = VALIDATED if (folder/"validation.csv").exists() else NOT_VALIDATED
     text = CARD.format(name=folder.resolve().name, models=folder.parent.name, n=len(cfg.species), done=len(done),
                        worth=worth, n_folds=cfg.n_folds, folds=", ".join(done), table=card_table(folder),
-                       licence=_licence(cfg, folder), settings=(folder/"config.json").read_text().strip())
+                       licence=_licence(cfg), settings=(folder/"config.json").read_text().strip())
     with atomic_write(folder/"README.md") as o: o.write_text(text, encoding="utf-8")
