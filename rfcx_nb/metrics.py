@@ -38,7 +38,7 @@ def lwlrap_floors(
     return dict(random=float(np.mean([lwlrap(rng.rand(*truth.shape), truth) for _ in range(n)])),
                 constant=lwlrap(always, truth, ties="column")) # a floor may not profit from ties
 
-# %% ../nbs/03e_metrics.ipynb #b7a59861
+# %% ../nbs/03e_metrics.ipynb #3b483dc4
 MIN_RECORDINGS, RESAMPLES = 5, 1000 # Recordings with a label below which there is no interval; bootstrap samples
 
 def resample_weights(
