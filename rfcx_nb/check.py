@@ -13,8 +13,8 @@ __all__ = ['BINS', 'PRIOR', 'DOUBT', 'DRAWS', 'DOUBT_ABOVE', 'MIN_CLIPS', 'WANTE
 # %% ../nbs/09b_check.ipynb #f66e7e62
 from .annotations import VERDICTS, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, existing_path, InputError, load_json, local_path, Number, plain_name, progress,
-                          raise_bad_rows, read_csv_table, save_json, working)
+from .core import (atomic_write, existing_path, file_name, InputError, load_json, local_path, Number, plain_name,
+                          progress, raise_bad_rows, read_csv_table, save_json, working)
 from .detections import kept_scores
 from .preprocess import find_recordings
 from .report import audio_uri, cut_sound, SCRIPT, spectrogram_jpeg, STYLE
@@ -169,7 +169,7 @@ def choose_threshold(
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 
-# %% ../nbs/09b_check.ipynb #2f125857
+# %% ../nbs/09b_check.ipynb #64fb6005
 MIN_EACH = 5 # Clips with and without a call that are needed to make scores probabilities
 
 def field_line(judged): # `Judged`
@@ -382,8 +382,7 @@ def write_pages(
         if not clips:
             print(f"  {name}: no clip left to judge")
             continue
-        short = "".join(c if c.isalnum() else "_" for c in name)[:40]
-        pages.append(folder/f"{s:02}_{short}_{seed}.html")
+        pages.append(folder/f"{s:02}_{file_name(name)[:40]}_{seed}.html")
         with atomic_write(pages[-1]) as f: f.write_text(check_page(clips, name, str(seed)), encoding="utf-8")
         by_hand = pages[-1].with_suffix(".csv") # may be filled in already
         if not by_hand.exists(): write_boxes_csv(df.assign(verdict="")[VERDICT_COLS], by_hand)
