@@ -3,10 +3,16 @@
     python .ci/check_proof.py WORK --csv results/check_proof.csv                 # forests of 500 recordings, 8 species
     python .ci/check_proof.py WORK --birds FOLDER --csv results/check_proof.csv  # and a folder that has test_events.csv
 
-A small network is trained on one forest. Its scores of 500 recordings of that forest's test set (seed 1) and of forests
-with other individuals (seeds 2 and 3) are seasons to check; what is in WORK already is not made again. For a folder
-given by --birds the network is trained on its train recordings. With the folder's 32 test recordings of 10 s the season
-has few windows, and a check of 200 clips hears a good part of it.
+A small network is trained on one forest (seed 1). Its scores of 500 recordings of other forests, with other individuals,
+are the seasons to check; what is in WORK already is not made again. For a folder given by --birds the network is trained
+on its train recordings. If its test recordings are few, a check of 200 clips hears a good part of the season.
+
+`density`, `precision` and `recall` are the shares of the intervals that hold the truth, the last two over all thresholds
+with at least ten clips above them; `found` is the share of the checks in which a threshold for --precision was found,
+`reached` the share of those whose interval holds the precision that it really has, `really` that precision, `width` the
+interval's width. `probability_error` is the mean distance between printed and true probabilities after the check,
+`score_error` that of the network's own scores. The printed table is the mean over species; reached, really and width
+are means over all checks that found a threshold.
 """
 import argparse, os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,7 +46,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("work", type=Path, help="folder for forests, networks and scores")
     p.add_argument("--birds", type=Path, help="folder laid out like the competition's, with test_events.csv")
-    p.add_argument("--seeds", type=lambda s: [int(o) for o in s.split(",")], default=[1, 2, 3], help="of the forests")
+    p.add_argument("--seeds", type=lambda s: [int(o) for o in s.split(",")], default=[2, 3], help="of the forests")
     p.add_argument("--clips", type=lambda s: [int(o) for o in s.split(",")], default=[25, 50, 96, 200])
     p.add_argument("--draws", type=int, default=200)
     p.add_argument("--precision", type=float, default=.9)
@@ -48,11 +54,12 @@ def main():
     a = p.parse_args()
     torch.set_num_threads(1)
     seasons, rows = {}, []
-    for seed in a.seeds:
+    for seed in dict.fromkeys([1, *a.seeds]): # the first is for training
         data = a.work/f"forest{seed}"
         if not (data/"test_events.csv").exists():
-            make_forest(data, n_train=200 if seed == 1 else 2, n_test=500, seconds=10, n_species=8, seed=seed, n_workers=0)
-        seasons[data.name] = season_of(data, a.work, "forest", 20, a.work/"forest1")
+            n = dict(n_train=200 if seed == 1 else 2, n_test=500 if seed in a.seeds else 2)
+            make_forest(data, **n, seconds=10, n_species=8, seed=seed, n_workers=0)
+        if seed in a.seeds: seasons[data.name] = season_of(data, a.work, "forest", 20, a.work/"forest1")
     if a.birds: seasons["birds"] = season_of(a.birds, a.work, "birds", 30)
     for name, (x, y) in seasons.items():
         print(f"{name}: {len(x)} windows", flush=True)
@@ -63,6 +70,13 @@ def main():
                     x[:, k], y[:, k], n, a.draws, a.precision) | dict(seconds=perf_counter() - t))
     df = pd.DataFrame(rows).round(4)
     if a.csv: df.drop(columns="seconds").to_csv(a.csv, index=False)
-    print(df.drop(columns="species").groupby(["season", "n"]).mean().round(3).T.to_string())
+    print(summary(df).round(3).T.to_string())
+
+def summary(df): # Rows of the csv
+    def mean(g):
+        some = g[g.found > 0]
+        more = {k: np.average(some[k], weights=some.found) if len(some) else np.nan for k in ("reached", "really", "width")}
+        return pd.concat([g.drop(columns=["season", "n", "species", *more]).mean(), pd.Series(more)])
+    return pd.DataFrame({k: mean(g) for k, g in df.groupby(["season", "n"])}).T
 
 if __name__ == "__main__": main()

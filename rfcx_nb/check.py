@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['BINS', 'PRIOR', 'DOUBT', 'DRAWS', 'DOUBT_ABOVE', 'MIN_CLIPS', 'WANTED', 'MIN_EACH', 'KEYS', 'VERDICT_COLS',
            'FIELD_COLS', 'score_bins', 'draw_windows', 'Judged', 'show_curve', 'more_clips', 'choose_threshold',
-           'field_line', 'repeat_check', 'Season', 'read_season', 'clips_of', 'clip_html', 'check_page', 'with_media',
-           'pick_species', 'read_draws', 'drawn_rows', 'read_verdicts', 'sample_season', 'write_pages',
-           'match_verdicts', 'judge_season', 'field_table', 'show_field', 'describe_field', 'check_settings',
-           'rfcx_check']
+           'field_line', 'printed_and_true', 'probability_error', 'repeat_check', 'Season', 'read_season', 'clips_of',
+           'clip_html', 'check_page', 'with_media', 'pick_species', 'read_draws', 'drawn_rows', 'read_verdicts',
+           'sample_season', 'write_pages', 'match_verdicts', 'judge_season', 'field_table', 'show_field',
+           'describe_field', 'check_settings', 'rfcx_check']
 
 # %% ../nbs/09b_check.ipynb #f66e7e62
 from .annotations import VERDICTS, write_boxes_csv
@@ -169,7 +169,7 @@ def choose_threshold(
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 
-# %% ../nbs/09b_check.ipynb #64fb6005
+# %% ../nbs/09b_check.ipynb #7b390fe9
 MIN_EACH = 5 # Clips with and without a call that are needed to make scores probabilities
 
 def field_line(judged): # `Judged`
@@ -180,6 +180,18 @@ def field_line(judged): # `Judged`
     a, b = calibrate(judged.x[judged.rows], judged.y, w/w.mean())
     return (a, b) if a > 0 else (np.nan, np.nan)
 
+def printed_and_true(
+    p,    # (n,) printed probabilities of all windows
+    truth,# (n,) is a call in it?
+    edges=(0, .2, .4, .6, .8, 1)): # Of the bands
+    "A row per band of probability: mean `printed`, share `true` with a call, number of `windows`."
+    df = pd.DataFrame(dict(printed=p, true=truth)).groupby(pd.cut(p, edges, include_lowest=True), observed=True)
+    return df.mean().assign(windows=df.size())
+
+def probability_error(df): # From `printed_and_true`
+    "Mean distance between what is printed and what is true, over the bands, each with the same weight."
+    return float((df.printed - df.true).abs().mean())
+
 # %% ../nbs/09b_check.ipynb #24e3fdba
 def repeat_check(
     x,           # (n,) log-odds of all windows
@@ -189,8 +201,8 @@ def repeat_check(
     precision=.9,# Wanted
     bins=BINS,   # Edges of the bins
     first=0):    # Seed of the first check
-    "Dict of shares of the intervals that hold the truth, their mean widths, and how often a threshold was found."
-    bin, truth, res, chosen = score_bins(x, bins), np.asarray(truth, bool), [], []
+    "Dict of the shares of intervals that hold the truth, their mean widths, and how far probabilities are off."
+    bin, truth, res, chosen, off = score_bins(x, bins), np.asarray(truth, bool), [], [], []
     inside = lambda df, k, v: (df[f"{k}_low"] - 1e-9 <= v) & (v <= df[f"{k}_high"] + 1e-9)
     for seed in range(first, first + n_draws):
         rows = draw_windows(bin, n, seed)
@@ -202,14 +214,16 @@ def repeat_check(
         p, r = right/hit.sum(1), right/max(truth.sum(), 1)
         res.append((low <= truth.mean() <= high, inside(df, "precision", p).mean(), inside(df, "recall", r).mean(),
                     high - low, (df.precision_high - df.precision_low).mean(), (df.recall_high - df.recall_low).mean()))
-        o = choose_threshold(j, precision, curve)
+        o, (a, b) = choose_threshold(j, precision, curve), field_line(j)
+        if np.isfinite(a): off.append(probability_error(printed_and_true(expit(a*x + b), truth)))
         if np.isfinite(o["logit"]):
             real = truth[x >= o["logit"]].mean()
             chosen.append((inside(o, "precision", real), real, o["precision_high"] - o["precision_low"]))
     names = "density precision recall density_width precision_width recall_width".split()
     reached, real, width = np.mean(chosen, 0).tolist() if chosen else [np.nan]*3
     return dict(zip(names, np.mean(res, 0).tolist())) | dict(found=len(chosen)/n_draws, reached=reached, really=real,
-                                                             width=width)
+        width=width, lines=len(off)/n_draws, probability_error=float(np.mean(off)) if off else np.nan,
+        score_error=probability_error(printed_and_true(expit(x), truth)))
 
 # %% ../nbs/09b_check.ipynb #b7154f4d
 @dataclass

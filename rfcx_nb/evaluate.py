@@ -7,7 +7,8 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'event_figures', 'figure_row', 
            'compare', 'read_pair', 'rfcx_compare']
 
 # %% ../nbs/10a_evaluate.ipynb #aef72844
-from .annotations import match_recordings, read_species_ids, read_tables, VERDICTS, write_boxes_csv
+from .annotations import (check_rows, durations, match_recordings, read_species_ids, read_tables,
+                                 write_boxes_csv)
 from .cli import command
 from .core import as_path, existing_path, InputError, local_path
 from .metrics import lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
@@ -114,15 +115,9 @@ def _read_truth(
     "All calls of the test set: recording, start, end, species; raises `InputError` for a row that cannot be used."
     df, wrong = read_tables(boxes, label)
     if wrong: raise InputError(wrong[0][3])
-    df = match_recordings(df, found, recordings)
-    verdict = df.verdict.str.strip().str.lower().map(VERDICTS).where(~df.no_verdict, "yes")
-    df = df[verdict == "yes"]
-    for bad, what in ((df.wrong != "", None), (df.species == "", "no species"),
-                      (df.start.isna() | df.end.isna(), "start or end is not a number"),
-                      (df.end <= df.start, "end is not after start")):
-        if bad.any():
-            o = df[bad].iloc[0]
-            raise InputError(f"{o.table}, row {o.row}: {what or o.wrong}")
+    df = check_rows(match_recordings(df, found, recordings), durations(found)[0])
+    df = df[df.is_tp & (df.wrong != "the same box again")]
+    for o in df[df.wrong != ""].itertuples(): raise InputError(f"{o.table}, row {o.row}: {o.wrong}")
     if not len(df): raise InputError(f"{boxes} names no call")
     df = df.assign(recording=df.recording_id)[["recording", "start", "end", "species"]].reset_index(drop=True)
     if not names: return df
