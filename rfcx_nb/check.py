@@ -169,7 +169,7 @@ def choose_threshold(
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 
-# %% ../nbs/09b_check.ipynb #7b390fe9
+# %% ../nbs/09b_check.ipynb #4952c6a9
 MIN_EACH = 5 # Clips with and without a call that are needed to make scores probabilities
 
 def field_line(judged): # `Judged`
@@ -200,7 +200,8 @@ def repeat_check(
     n_draws=200, # Checks
     precision=.9,# Wanted
     bins=BINS,   # Edges of the bins
-    first=0):    # Seed of the first check
+    first=0,     # Seed of the first check
+    n_lines=20): # Checks whose probabilities are compared with the truth
     "Dict of the shares of intervals that hold the truth, their mean widths, and how far probabilities are off."
     bin, truth, res, chosen, off = score_bins(x, bins), np.asarray(truth, bool), [], [], []
     inside = lambda df, k, v: (df[f"{k}_low"] - 1e-9 <= v) & (v <= df[f"{k}_high"] + 1e-9)
@@ -214,7 +215,8 @@ def repeat_check(
         p, r = right/hit.sum(1), right/max(truth.sum(), 1)
         res.append((low <= truth.mean() <= high, inside(df, "precision", p).mean(), inside(df, "recall", r).mean(),
                     high - low, (df.precision_high - df.precision_low).mean(), (df.recall_high - df.recall_low).mean()))
-        o, (a, b) = choose_threshold(j, precision, curve), field_line(j)
+        o = choose_threshold(j, precision, curve)
+        a, b = field_line(j) if seed - first < n_lines else (np.nan, np.nan)
         if np.isfinite(a): off.append(probability_error(printed_and_true(expit(a*x + b), truth)))
         if np.isfinite(o["logit"]):
             real = truth[x >= o["logit"]].mean()
@@ -222,7 +224,7 @@ def repeat_check(
     names = "density precision recall density_width precision_width recall_width".split()
     reached, real, width = np.mean(chosen, 0).tolist() if chosen else [np.nan]*3
     return dict(zip(names, np.mean(res, 0).tolist())) | dict(found=len(chosen)/n_draws, reached=reached, really=real,
-        width=width, lines=len(off)/n_draws, probability_error=float(np.mean(off)) if off else np.nan,
+        width=width, lines=len(off)/min(n_lines, n_draws), probability_error=float(np.mean(off)) if off else np.nan,
         score_error=probability_error(printed_and_true(expit(x), truth)))
 
 # %% ../nbs/09b_check.ipynb #b7154f4d
