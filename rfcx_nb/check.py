@@ -169,15 +169,13 @@ def choose_threshold(
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 
-# %% ../nbs/09b_check.ipynb #4952c6a9
+# %% ../nbs/09b_check.ipynb #64094ec0
 MIN_EACH = 5 # Clips with and without a call that are needed to make scores probabilities
 
 def field_line(judged): # `Judged`
     "Slope and intercept from log-odds to the log-odds of a call in this season; nan if too few clips say so."
-    n = np.bincount(judged.bin[judged.rows], minlength=judged.bin.max() + 1)
-    w = (np.bincount(judged.bin)/np.maximum(n, 1))[judged.bin[judged.rows]]
     if min(judged.y.sum(), (~judged.y).sum()) < MIN_EACH: return np.nan, np.nan
-    a, b = calibrate(judged.x[judged.rows], judged.y, w/w.mean())
+    a, b = calibrate(judged.x[judged.rows], judged.y)
     return (a, b) if a > 0 else (np.nan, np.nan)
 
 def printed_and_true(

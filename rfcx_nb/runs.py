@@ -276,7 +276,7 @@ def field_thresholds(
                 f"precision {o.precision:.2f} ({o.precision_low:.2f} to {o.precision_high:.2f})")
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
         table.loc[i, FIELD] = o[FIELD].astype(float)
-        print(f"  {t.species}: {note}; its scores are {'' if sure else 'not '}probabilities")
+        print(f"  {t.species}: {note}; its scores are {'probabilities of the field' if sure else 'no probabilities'}")
     return table
 
 # %% ../nbs/03f_runs.ipynb #62505a45

@@ -17,13 +17,11 @@ from sklearn.linear_model import LogisticRegression
 # %% ../nbs/04c_thresholds.ipynb #418e57a2
 def calibrate(
     x,  # (n,) log-odds
-    y,  # (n,) is the box confirmed?
-    weight=None): # (n,) how much each box counts, 1 on the average; 1 if None
+    y): # (n,) is the box confirmed?
     "Slope and intercept of the line that makes `x` the log-odds of `y` (Platt, 1999)."
     x, y = np.asarray(x, float), np.asarray(y, bool)
-    w = np.ones(len(x)) if weight is None else np.asarray(weight, float)
-    t = np.where(y, (w[y].sum() + 1)/(w[y].sum() + 2), 1/(w[~y].sum() + 2))
-    weight = np.r_[w*t, w*(1 - t)]
+    t = np.where(y, (y.sum() + 1)/(y.sum() + 2), 1/((~y).sum() + 2))
+    weight = np.r_[t, 1 - t]
     fit = LogisticRegression(C=1e3).fit(np.r_[x, x][:, None], np.repeat([1, 0], len(x)), sample_weight=weight)
     return float(fit.coef_[0, 0]), float(fit.intercept_[0])
 
