@@ -3,16 +3,17 @@
     python .ci/check_proof.py WORK --csv results/check_proof.csv                 # forests of 500 recordings, 8 species
     python .ci/check_proof.py WORK --birds FOLDER --csv results/check_proof.csv  # and a folder that has test_events.csv
 
-A small network is trained on one forest (seed 1). Its scores of 500 recordings of other forests, with other individuals,
-are the seasons to check; what is in WORK already is not made again. For a folder given by --birds the network is trained
-on its train recordings. If its test recordings are few, a check of 200 clips hears a good part of the season.
+A small network is trained on one forest (seed 1). Its scores of 500 recordings of other forests, with other
+individuals, are the seasons to check; what is in WORK already is not made again. For a folder given by --birds the
+network is trained on its train recordings. If its test recordings are few, a check of 200 clips hears a good part of
+the season.
 
-`density`, `precision` and `recall` are the shares of the intervals that hold the truth, the last two over all thresholds
-with at least ten clips above them; `found` is the share of the checks in which a threshold for --precision was found,
-`reached` the share of those whose interval holds the precision that it really has, `really` that precision, `width` the
-interval's width. `probability_error` is the mean distance between printed and true probabilities after the check,
-`score_error` that of the network's own scores. The printed table is the mean over species; reached, really and width
-are means over all checks that found a threshold.
+`density`, `precision` and `recall` are the shares of the intervals that hold the truth, the last two over all
+thresholds with at least ten clips above them; `found` is the share of the checks in which a threshold for --precision
+was found, `reached` the share of those whose interval holds the precision that it really has, `really` that
+precision, `width` the interval's width. `probability_error` is the mean distance between printed and true
+probabilities after the check, `score_error` that of the network's own scores. The printed table is the mean over
+species; reached, really and width are means over all checks that found a threshold.
 """
 import argparse, os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -75,7 +76,8 @@ def main():
 def summary(df): # Rows of the csv
     def mean(g):
         some = g[g.found > 0]
-        more = {k: np.average(some[k], weights=some.found) if len(some) else np.nan for k in ("reached", "really", "width")}
+        chosen = ("reached", "really", "width")
+        more = {k: np.average(some[k], weights=some.found) if len(some) else np.nan for k in chosen}
         return pd.concat([g.drop(columns=["season", "n", "species", *more]).mean(), pd.Series(more)])
     return pd.DataFrame({k: mean(g) for k, g in df.groupby(["season", "n"])}).T
 

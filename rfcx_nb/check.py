@@ -169,7 +169,7 @@ def choose_threshold(
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 
-# %% ../nbs/09b_check.ipynb #64094ec0
+# %% ../nbs/09b_check.ipynb #505ceb7c
 MIN_EACH = 5 # Clips with and without a call that are needed to make scores probabilities
 
 def field_line(judged): # `Judged`

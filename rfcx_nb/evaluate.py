@@ -227,5 +227,5 @@ def rfcx_compare(
     c = compare(x.to_numpy(), y.to_numpy(), t.to_numpy(), level)
     for f, o in zip(submissions, (c.a, c.b)): print(f"  {f}: LWLRAP {with_interval(*o)}")
     verdict = "neither clearly higher nor lower: " if c.verdict == "no clear difference" else ""
-    print(f"difference {with_interval(*c.difference, '+')} on {c.n} recordings with a call, intervals of {level:.0%}: the "
-          f"second is {verdict}{c.verdict}")
+    print(f"difference {with_interval(*c.difference, '+')} on {c.n} recordings with a call, "
+          f"intervals of {level:.0%}: the second is {verdict}{c.verdict}")
