@@ -10,7 +10,7 @@ from .cli import command
 from .core import existing_path
 from .crops import species_names
 from .forest import make_forest
-from .metrics import score_submission
+from .metrics import score_submission, with_interval
 from .preprocess import find_recordings, read_audio
 from .runs import load_config
 from .tiled_inference import rfcx_predict, show_map
@@ -21,10 +21,11 @@ import pandas as pd, matplotlib.pyplot as plt
 
 # %% ../nbs/demo.ipynb #26c4e38b
 def score_message(
-    res): # Scores by `score_submission`: `lwlrap`, and its floors `random` and `constant`, on `n` recordings
+    res): # From `score_submission`
     "Two lines for the user: the score with its floors, and whether the network has learned."
     gain = res["lwlrap"] - res["constant"]
-    score = (f"LWLRAP {res['lwlrap']:.3f} on {res['n']} test recordings; floors: random {res['random']:.3f}, "
+    value = with_interval(res["lwlrap"], res["low"], res["high"])
+    score = (f"LWLRAP {value} on {res['n']} test recordings; floors: random {res['random']:.3f}, "
              f"the same row for every recording, ordered by true prevalence, {res['constant']:.3f}")
     if gain > .02: return f"{score}\nIt has learned: {gain:.3f} above the higher floor."
     return (f"{score}\nIt has NOT learned more than how frequent the species are ({gain:+.3f} to the higher floor): "

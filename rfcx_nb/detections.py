@@ -11,7 +11,7 @@ from .annotations import write_audacity, write_boxes_csv, write_per_recording, w
 from .backends import check_backend
 from .cli import command
 from .core import atomic_write, InputError, local_path, plain_name, progress, save_json, working
-from .runs import field_thresholds, load_run
+from .runs import FIELD, field_thresholds, load_run
 from .scores import finest_scores, species_of
 from .tiled_inference import (predict, Prediction, read_settings, report_errors, resolve_inputs,
                                      Scores, Windows)
@@ -205,7 +205,10 @@ def rfcx_detect(
         df = _detect_all(p.parts, table, run.activation, gap, min_length)
         write_detections(df, out, formats)
         used = table.set_index("species").threshold.where(table.threshold.notna().to_numpy(), None).to_dict()
-        save_json(dict(run=str(folder), gap=gap, min_length=min_length, threshold=used), out/"detections.json")
+        how = dict(run=str(folder), gap=gap, min_length=min_length, threshold=used)
+        known = table.set_index("species").reindex(columns=FIELD).dropna(how="all")
+        if len(known): how["field"] = known.astype(object).where(known.notna(), None).to_dict("index")
+        save_json(how, out/"detections.json")
     report_errors(p.errors, len(p.ids), out)
     print(f"{out}: {len(df)} detections in {len(p.parts)} recordings; {p.said}")
     return not p.errors

@@ -11,7 +11,7 @@ from ..cli import command
 from ..core import atomic_write, existing_path, InputError
 from ..crops import read_boxes
 from ..encoder import ENCODERS
-from ..metrics import lwlrap_floors, score_submission
+from ..metrics import lwlrap_floors, score_submission, with_interval
 from ..pseudo_labels import rfcx_pseudo_label
 from ..tiled_inference import rfcx_predict
 from ..train import rfcx_train
@@ -19,7 +19,7 @@ from ..validate import rfcx_validate
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-import pandas as pd
+import numpy as np, pandas as pd
 
 # %% ../../nbs/ablation.ipynb #a860e02e
 PLAIN = dict(loss="ce", crop_frames=256, stride=16, head="pool", freq_channel=False, subtract_band_mean=False,
@@ -83,12 +83,13 @@ def score_run(
     ab:Ablation, # What all rows have in common
     run,         # Name of the run
     **more):     # Further arguments of `rfcx_predict`
-    "LWLRAP of a run on the test recordings."
+    "LWLRAP of a run on the test recordings, and the bounds of its interval."
     rfcx_predict(ab.path, run, out=ab.out/"preds"/run, **more, **ab.folders)
-    return score_submission(ab.out/"preds"/run/"submission.csv", Path(ab.path)/"test_truth.csv")["lwlrap"]
+    res = score_submission(ab.out/"preds"/run/"submission.csv", Path(ab.path)/"test_truth.csv")
+    return res["lwlrap"], res["low"], res["high"]
 
 # %% ../../nbs/ablation.ipynb #7ed603f3
-COLUMNS = ["row", "seed", "proxy", "LWLRAP", "seconds"]
+COLUMNS = ["row", "seed", "proxy", "LWLRAP", "low", "high", "seconds"]
 
 class Results:
     "The rows of `ablation.csv`."
@@ -104,11 +105,11 @@ class Results:
     def add(self,
         *values): # One for each of `COLUMNS`
         "Append a row to the file, and print it."
-        row, seed, proxy, lwlrap, seconds = values
-        new = pd.DataFrame([(row, seed, round(proxy, 4), round(lwlrap, 4), round(seconds))], columns=COLUMNS)
+        row, seed, proxy, *lwlrap, seconds = values
+        new = pd.DataFrame([(row, seed, round(proxy, 4), *np.round(lwlrap, 4), round(seconds))], columns=COLUMNS)
         self.df = pd.concat([self.df, new], ignore_index=True) if len(self.df) else new
         with atomic_write(self.file) as tmp: self.df.to_csv(tmp, index=False)
-        print(f"== {row}, seed {seed}: proxy {proxy:.3f}, LWLRAP {lwlrap:.3f}, {seconds:.0f} s", flush=True)
+        print(f"== {row}, seed {seed}: proxy {proxy:.3f}, LWLRAP {with_interval(*lwlrap)}, {seconds:.0f} s", flush=True)
 
 # %% ../../nbs/ablation.ipynb #f7856ddf
 def mean_range(
@@ -120,12 +121,14 @@ def mean_range(
 def ablation_table(
     done,         # Table with `COLUMNS`, as in ablation.csv
     floors=None): # Dict of name to LWLRAP, as `lwlrap_floors` returns it
-    "Table with one line per row of the ablation: mean and range over the seeds, then the floors."
+    "Table with one line per row of the ablation: mean and range over the seeds, mean interval, then the floors."
     g = done.groupby("row", sort=False)
     df = pd.DataFrame({c: g[c].apply(mean_range, d) for c, d in (("proxy", 3), ("LWLRAP", 3), ("seconds", 0))})
+    if "low" in done: # tables of earlier versions have no intervals
+        df.insert(2, "interval", [f"{a:.3f} to {b:.3f}" for a, b in g[["low", "high"]].mean().to_numpy()])
     df = df.assign(seeds=g.size().astype(str))
     df = df.loc[[r for r in (*STEPS, PSEUDO, PRIOR, BIRDNET) if r in df.index]]
-    for k, v in (floors or {}).items(): df.loc[f"floor: {k}"] = ["", f"{v:.3f}", "", ""]
+    for k, v in (floors or {}).items(): df.loc[f"floor: {k}"] = [f"{v:.3f}" if c == "LWLRAP" else "" for c in df]
     return df
 
 # %% ../../nbs/ablation.ipynb #2d6fe6f6
@@ -140,7 +143,7 @@ def _boxes_row(
         except InputError as e: print(f"left out: {row}: {e}"); return
     t, run = perf_counter(), train_row(ab, row, seed)
     proxy, seconds = rfcx_validate(ab.path, run, **ab.folders), perf_counter() - t
-    res.add(row, seed, proxy, score_run(ab, run), seconds)
+    res.add(row, seed, proxy, *score_run(ab, run), seconds)
 
 def _pseudo_rows(
     ab:Ablation, # What all rows have in common
@@ -151,7 +154,7 @@ def _pseudo_rows(
     rfcx_pseudo_label(ab.path, run, rounds=1, **ab.folders)
     proxy, run = rfcx_validate(ab.path, f"{run}_r1", **ab.folders), f"{run}_r1"
     for row, more in ((PSEUDO, {}), (PRIOR, dict(prevalence="em"))):
-        res.add(row, seed, proxy, score_run(ab, run, **more), perf_counter() - t)
+        res.add(row, seed, proxy, *score_run(ab, run, **more), perf_counter() - t)
 
 # %% ../../nbs/ablation.ipynb #da667c05
 @command
