@@ -59,10 +59,11 @@ class Page:
         wait(lambda: self("typeof ready !== 'undefined' && ready.then(() => true)"), f"{file} did not open")
 
     def press(self, *keys):
-        codes = {" ": "Space", "Enter": "Enter", "Escape": "Escape", "ArrowLeft": "ArrowLeft", "ArrowRight": "ArrowRight"}
+        numbers = dict(Enter=13, Escape=27, ArrowLeft=37, ArrowRight=39) # as Windows numbers keys
         for k in keys:
             text = "\r" if k == "Enter" else k if len(k) == 1 else ""
-            key = dict(key=k, code=codes.get(k, f"Key{k.upper()}"), windowsVirtualKeyCode=13 if k == "Enter" else ord(k[0]))
+            code = k if k in numbers else "Space" if k == " " else f"Key{k.upper()}"
+            key = dict(key=k, code=code, windowsVirtualKeyCode=numbers.get(k, ord(k[0].upper())))
             self.send("Input.dispatchKeyEvent", type="keyDown", **key, **(dict(text=text) if text else {}))
             self.send("Input.dispatchKeyEvent", type="keyUp", **key)
 
@@ -153,8 +154,8 @@ def check_report(tmp, page, shots):
     for k, n in page("Object.entries(data.queues).map(([k, v]) => [k, v[1].length])"):
         page.choose("queue", k)
         ok(page("list.length") == n > 0, f"the queue {k} does not show its {n} detections")
-    best = page("data.queues.best[1].map(i => [items[i].species, items[i].recording])")
-    ok(len(best) == len({tuple(o) for o in best}), "two of the best come from one recording")
+    best = page("data.queues.best[1].filter(i => items[i].species === 'Common coqui').map(i => items[i].recording)")
+    ok(len(best) == len(set(best)) == 3, "two of the best come from one recording")
     page.choose("queue", ""); page.choose("species", "1"); page.choose("site", "1"); page.choose("least", ".8")
     kept = page("list.map(i => [items[i].species, items[i].site, items[i].score])")
     ok(kept and {(s, o) for s, o, _ in kept} == {(page("data.species[1]"), "site 9")}, "the filters")

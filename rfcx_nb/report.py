@@ -48,14 +48,14 @@ def comment(file): # Audio file
         with open_audio(file) as o, sf.SoundFile(o) as f: return f.copy_metadata().get("comment", "")
     except Exception: return "" # files that cannot be read were named when they were scored
 
-# %% ../nbs/06a_report.ipynb #029cc097
+# %% ../nbs/06a_report.ipynb #f4cc478b
 def site_of(name): # Recording id, such as north/a7/rec_01 or SMA1_20210621_053000
     "The folders of a recording, or else what stands before the time in its name; empty if there is neither."
     folder, _, stem = name.rpartition("/")
     m = FILENAME_TIME.search(stem)
     return folder or (stem[:m.start()].strip("-_. ") if m else "")
 
-# %% ../nbs/06a_report.ipynb #7296a37b
+# %% ../nbs/06a_report.ipynb #f5a34447
 def add_site_time(
     df,   # Detections
     when):# Series or dict of a recording's start by its id
@@ -125,7 +125,7 @@ def _jpeg(x, sr, top, dynamic=10): # (n,) samples; Hz; highest frequency drawn, 
 
 def _ticks(low, high, most): # -> (round numbers from `low` to `high`, at most so many; their decimals)
     step = next(o for o in (.05, .1, .2, .5, 1, 2, 5, 10, 20, 50, 100, 1e3) if (high - low)/o <= most)
-    return np.arange(np.ceil(low/step - 1e-9), np.floor(high/step + 1e-9) + 1)*step, 0 if step >= 1 else 1 + (step == .05)
+    return np.arange(np.ceil(low/step - 1e-9), np.floor(high/step + 1e-9) + 1)*step + 0., 0 if step >= 1 else 1 + (step == .05)
 
 def spectrogram_svg(
     sound, # `Sound`
@@ -139,11 +139,11 @@ def spectrogram_svg(
     for t in ts: marks.append(f'<text x="{across(t):.1f}" y="{up + h + 11}" text-anchor="middle">{t:.{n}f}</text>')
     for f in fs: marks.append(f'<text x="{left - 3}" y="{down(1000*f) + 3:.1f}" text-anchor="end">{f:.{m}f}</text>')
     a, b, low, high = across(d.start), across(d.end), down(d.low), down(d.high)
-    return (f'<svg viewBox="0 0 {left + w + 4} {up + h + 24}" role="img" aria-label="spectrogram"><image x="{left}" '
+    return (f'<svg viewBox="0 0 {left + w + 10} {up + h + 24}" role="img" aria-label="spectrogram"><image x="{left}" '
             f'y="{up}" width="{w}" height="{h}" preserveAspectRatio="none" href="data:image/jpeg;base64,'
             f'{_jpeg(x, sr, top)}"/><rect class="box" x="{a:.1f}" y="{high:.1f}" width="{max(b - a, 1):.1f}" '
             f'height="{max(low - high, 1):.1f}" fill="none" stroke="cyan"/>{"".join(marks)}'
-            f'<text x="{left + w/2}" y="{up + h + 22}" text-anchor="middle">s</text><text x="0" y="{up + 8}">kHz</text>'
+            f'<text x="{left + w/2}" y="{up + h + 22}" text-anchor="middle">s</text><text x="{left - 3}" y="{up + h + 22}" text-anchor="end">kHz</text>'
             f'<line class="at" x1="-9" x2="-9" y1="{up}" y2="{up + h}" stroke="white"/></svg>')
 
 # %% ../nbs/06a_report.ipynb #c41f947f
@@ -204,9 +204,9 @@ select { width: 15em }
 .card[data-verdict=other] { border-left-color: #3b6fb5 }
 .card[data-verdict=unsure] { border-left-color: #8a8f8c }
 .card.big { grid-column: 1/-1 }
-.card.big svg text, .one svg text { font-size: 5px }
-.one .pic { max-width: 900px }
-.pic { cursor: zoom-in; aspect-ratio: 360/156; background: #eef1ee }
+.one #cards { display: block; max-width: 880px }
+@media (min-width: 700px) { .big svg text, .one svg text { font-size: 5px } }
+.pic { cursor: zoom-in; aspect-ratio: 366/156; background: #eef1ee }
 .big .pic { cursor: zoom-out }
 .one .pic { cursor: default }
 .pic svg { display: block; width: 100%; height: 100%; background: #fff }
@@ -216,6 +216,7 @@ select { width: 15em }
 button { font: inherit; font-size: 14px; padding: .3em .7em; border: 1px solid #9db8a5; border-radius: 4px;
   background: #fff; color: #1c2b22; cursor: pointer }
 .row { display: flex; flex-wrap: wrap; gap: .35em; margin-top: .3em }
+.row button { font-size: 13px; padding: .3em .5em }
 .one .row button { font-size: 16px; padding: .5em 1em }
 button[aria-pressed=true] { background: #1f5c41; color: #fff; border-color: #1f5c41 }
 footer { position: fixed; bottom: 0; left: 0; right: 0; background: #1c2b22; color: #fff; padding: .5em 1.2em; display: flex;
@@ -226,9 +227,9 @@ progress { width: 8em; accent-color: #7cc49c }
 dialog { border: 1px solid #9db8a5; border-radius: 8px; max-width: 90vw }
 dialog input { width: 22em; margin: .6em 0; box-sizing: border-box }
 dialog p { margin: 0 }
-@media (hover: none) { .keys { display: none } }
-@media (max-width: 600px) { main { padding: .4em .7em 9em } #filters label { flex: 1 1 9em } select, #least { width: 100% }
-  footer { padding: .4em .7em } progress { display: none } }
+@media (pointer: coarse) { .keys { display: none } .row button { font-size: 15px; padding: .5em .8em } }
+@media (max-width: 600px) { main { padding: .4em .7em 9em } #filters label { flex: 1 1 9em } #filters label:first-child { flex-basis: 100% } select, #least { width: 100% }
+  footer { padding: .4em .7em } footer button { font-size: 13px; padding: .35em .55em } progress { display: none } }
 """
 
 # %% ../nbs/06a_report.ipynb #2c711ed7
@@ -267,14 +268,14 @@ function change(i, what) {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #d6f8d8af
+# %% ../nbs/06a_report.ipynb #48dd88cb
 _CARDS = r"""
 // A card: its picture and its sound lie in a template of their own, below this script
 function card(i) {
   const o = items[i], c = $('card').content.firstElementChild.cloneNode(true);
   const put = (k, s) => c.querySelector(k).textContent = s;
   c.dataset.i = i;
-  put('.species', data.one ? '' : o.species); put('.score', data.one ? '' : o.score.toFixed(2));
+  put('.species', data.one ? '' : o.species); put('.score', data.one ? '' : 'score ' + o.score.toFixed(2));
   put('.recording', o.recording); put('.time', o.start.toFixed(1) + ' to ' + o.end.toFixed(1) + ' s');
   fill(c); paint(i, c);
   return c;
@@ -300,7 +301,7 @@ function count() {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #7e9322f5
+# %% ../nbs/06a_report.ipynb #1bca65b6
 _LIST = r"""
 // The list: a queue, filtered. Cards are added when the reader comes near the end of them
 function more(n = 48) {
@@ -353,7 +354,7 @@ function choices() {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #eca8b068
+# %% ../nbs/06a_report.ipynb #1703c313
 _ACTS = r"""
 // What a person does
 function play() {
@@ -375,8 +376,7 @@ function ask(title, value, names, then) {
   $('ask_title').textContent = title;
   $('ask_text').value = value || '';
   names ? $('ask_text').setAttribute('list', 'names') : $('ask_text').removeAttribute('list');
-  $('ask').onclose = () => { if ($('ask').returnValue === 'keep') then($('ask_text').value.trim()) };
-  $('ask').returnValue = '';
+  $('ask').onsubmit = e => { e.preventDefault(); $('ask').close(); then($('ask_text').value.trim()) };
   $('ask').showModal();
   $('ask_text').select();
 }
@@ -449,7 +449,7 @@ def bar_svg(
     title,     # Text above
     width=300):# Pixels
     "A bar chart as SVG."
-    top, step = max([1, *counts.values()]), width/max(len(counts), 1)
+    top, step = max([1, *counts.values()]), min(width/max(len(counts), 1), 24)
     every, wide, marks = max(len(counts)//6, 1), max(step - 1.5, .5), []
     for i, (k, v) in enumerate(counts.items()):
         name, x, high = html.escape(str(k)), i*step, 48*v/top
@@ -498,7 +498,7 @@ $charts
 <button data-do="save">download verdicts.csv</button>
 <span id="lost" hidden>This browser keeps nothing: download the verdicts before you close the page.</span></footer>
 <dialog id="ask"><form method="dialog" autocomplete="off"><p id="ask_title"></p><input id="ask_text" maxlength="200">
-<button value="keep">keep</button> <button type="button" id="cancel">cancel</button></form></dialog>
+<button>keep</button> <button type="button" id="cancel">cancel</button></form></dialog>
 <datalist id="names"></datalist>
 <template id="card"><article class="card"><p class="top"><b><bdi class="species"></bdi></b><span class="score"></span></p>
 <div class="pic"></div><p class="dim"><bdi class="recording"></bdi>, <span class="time"></span></p>
@@ -570,7 +570,7 @@ def read_detections(file): # `detections.csv`
     raise_bad_rows(file, df.high <= df.low, "high is not above low", df.high)
     return df
 
-# %% ../nbs/06a_report.ipynb #61cec035
+# %% ../nbs/06a_report.ipynb #d329e37e
 def recordings_of(
     path,         # Folder with detections, that rfcx_detect or rfcx_find wrote
     recordings=""):# Where the recordings are now, if not where they were
