@@ -121,7 +121,7 @@ def read_delimited(
     out = pd.DataFrame({k: df[i] for k, i in find.items()} | dict(row=df.row))
     return _fix_raven_rows(file, out, df, heads)
 
-# %% ../nbs/01a_annotations.ipynb #4f6d5381
+# %% ../nbs/01a_annotations.ipynb #12debcc1
 def add_heard(df): # Boxes, all as texts, with `verdict` and `other`
     "`df` with a confirmed box of the species in `other`, below each box whose verdict denies the listed species."
     no = df.verdict.fillna("").str.strip().str.lower().map(VERDICTS) == "no"
@@ -178,7 +178,8 @@ def write_boxes_csv(
     df,   # Boxes of any recordings
     file):# File to write
     "Write one csv, safe to open in a spreadsheet."
-    text = {k: df[k].map({s: csv_escape(s) for s in df[k].unique()}) for k in ("recording", "species", "other", "note") if k in df}
+    cols = [k for k in ("recording", "species", "other", "note") if k in df]
+    text = {k: df[k].map({s: csv_escape(s) for s in df[k].unique()}) for k in cols}
     with atomic_write(file) as f: df.assign(**text).to_csv(f, index=False)
 
 # %% ../nbs/01a_annotations.ipynb #2239ae8b

@@ -430,8 +430,8 @@ def _draw(season, draws, new, how, table, files, names, checks): # As in `rfcx_c
     checks.mkdir(exist_ok=True)
     save_json(how | dict(draws=draws), checks/"check.json")
     pages = write_pages(sample_season(season, wanted, table, draws, how["bins"]), files, seed, names, checks)
-    print(f"{checks}: {len(pages)} pages with {n} clips each, of {season.windows.recording.nunique()} recordings; judge "
-          "them, then give the verdicts.csv that they save to rfcx_check --verdicts")
+    print(f"{checks}: {len(pages)} pages with {n} clips each, of {season.windows.recording.nunique()} recordings; "
+          "judge them, then give the verdicts.csv that they save to rfcx_check --verdicts")
 
 def _judge(season, draws, said, how, table, precision, checks, folder): # -> (kept verdicts, table of thresholds)
     if not draws: raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")

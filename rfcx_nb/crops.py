@@ -21,7 +21,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 BOX_COLS = ["recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max"]
 
 def read_box_table(file): # A csv file with the columns of `BOX_COLS`
-    "Its boxes, times in s, frequencies in Hz, and `chosen` if it is there; raises `InputError` with file, row and column."
+    "Its boxes (s, Hz), and `chosen` if it is there; raises `InputError` with file, row and column."
     kinds = dict.fromkeys(("species_id", "songtype_id"), Number(0, 1e6, integer=True))
     kinds |= dict.fromkeys(("t_min", "f_min", "t_max", "f_max"), Number())
     df = read_csv_table(file, dict(recording_id=str) | kinds, "a csv table of boxes")

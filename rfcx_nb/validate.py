@@ -87,12 +87,13 @@ def noise_clips(
     return dict(hiss=scale(white, 4/32768), white=scale(white, .5), tone=scale(np.sin(2*np.pi*1000*t), .5),
                 speech=scale(voice*beat, .5))
 
-# %% ../nbs/05a_validate.ipynb #be00131b
+# %% ../nbs/05a_validate.ipynb #78b8e05f
 def drop_chosen(boxes): # Box table
     "The boxes that no model chose, which may validate; prints how many are not counted."
     if "chosen" not in boxes or not (boxes.chosen != "").any(): return boxes
-    print(f"{(boxes.chosen != '').sum()} boxes that a model chose (rfcx_find --next) are not counted: they are no sample")
-    return boxes[boxes.chosen == ""]
+    free = boxes.chosen == ""
+    print(f"{(~free).sum()} boxes that a model chose (rfcx_find --next) are not counted: they are no sample")
+    return boxes[free]
 
 # %% ../nbs/05a_validate.ipynb #ee1ea7fb
 @dataclass
