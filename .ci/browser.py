@@ -2,8 +2,8 @@
 Chromium opens them, and real keys are pressed through its DevTools protocol. Without Chromium, one line says so.
 
 What must hold: every verdict, note and undo is kept, after a reload and after `kill -9` between any two verdicts;
-queues and filters show what they say; the table that is saved is what rfcx_import and rfcx_check read; nothing is wider than
-the window at 1200, 800 and 400 pixels; no error on the console; a page of 5,000 detections opens in seconds.
+queues and filters show what they say; the table that is saved is what rfcx_import and rfcx_check read; nothing is wider
+than the window at 1200, 800 and 400 pixels; no error on the console; a page of 5,000 detections opens in seconds.
 """
 import argparse, base64, json, os, shutil, signal, subprocess, sys, tempfile, time, urllib.request
 from contextlib import redirect_stdout
@@ -124,8 +124,8 @@ def forest_season(tmp): # Recordings of two sites under a recorder's names; thei
         shutil.copy(f, new)
     ev = pd.read_csv(path/"test_events.csv", dtype={"recording_id": str})
     ev = ev.rename(columns=dict(t_min="start", t_max="end", f_min="low", f_max="high"))
-    names = ["Common coqui", "Wren <img src=x onerror=alert(1)>", "=Owl", 'frog "18"', "A dove with a name so long that "
-             "it would not fit into a card or a menu, were it not broken there or cut off"]
+    names = ["Common coqui", "Wren <img src=x onerror=alert(1)>", "=Owl", 'frog "18"', "A dove with a name so long "
+             "that it would not fit into a card or a menu, were it not broken there or cut off"]
     df = ev.assign(recording=ev.recording_id.map(when), species=[names[i] for i in ev.species_id],
                    score=np.random.RandomState(0).uniform(.6, .99, len(ev)).round(3))
     (tmp/"scan").mkdir()

@@ -121,7 +121,7 @@ def read_delimited(
     out = pd.DataFrame({k: df[i] for k, i in find.items()} | dict(row=df.row))
     return _fix_raven_rows(file, out, df, heads)
 
-# %% ../nbs/01a_annotations.ipynb #12debcc1
+# %% ../nbs/01a_annotations.ipynb #4f9cc9be
 def add_heard(df): # Boxes, all as texts, with `verdict` and `other`
     "`df` with a confirmed box of the species in `other`, below each box whose verdict denies the listed species."
     no = df.verdict.fillna("").str.strip().str.lower().map(VERDICTS) == "no"

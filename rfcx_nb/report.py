@@ -48,14 +48,14 @@ def comment(file): # Audio file
         with open_audio(file) as o, sf.SoundFile(o) as f: return f.copy_metadata().get("comment", "")
     except Exception: return "" # files that cannot be read were named when they were scored
 
-# %% ../nbs/06a_report.ipynb #c68930be
+# %% ../nbs/06a_report.ipynb #a9e60531
 def site_of(name): # Recording id, such as north/a7/rec_01 or SMA1_20210621_053000
     "The folders of a recording, or else what stands before the time in its name; empty if there is neither."
     folder, _, stem = name.rpartition("/")
     m = FILENAME_TIME.search(stem)
     return folder or (stem[:m.start()].strip("-_. ") if m else "")
 
-# %% ../nbs/06a_report.ipynb #ea2bf20b
+# %% ../nbs/06a_report.ipynb #fa3188e0
 def add_site_time(
     df,   # Detections
     when):# Series or dict of a recording's start by its id
@@ -273,7 +273,7 @@ function change(i, what) {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #e6705922
+# %% ../nbs/06a_report.ipynb #6269f182
 _CARDS = r"""
 // A card: its picture and its sound lie in a template of their own, below this script
 function card(i) {
@@ -306,7 +306,7 @@ function count() {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #3a952129
+# %% ../nbs/06a_report.ipynb #0a7a969c
 _LIST = r"""
 // The list: a queue, filtered. Cards are added when the reader comes near the end of them
 function more(n = 48) {
@@ -359,7 +359,7 @@ function choices() {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #b54f9346
+# %% ../nbs/06a_report.ipynb #76126b65
 _ACTS = r"""
 // What a person does
 function play() {
@@ -577,7 +577,7 @@ def read_detections(file): # `detections.csv`
     raise_bad_rows(file, df.high <= df.low, "high is not above low", df.high)
     return df
 
-# %% ../nbs/06a_report.ipynb #2786f946
+# %% ../nbs/06a_report.ipynb #07eb1534
 def recordings_of(
     path,         # Folder with detections, that rfcx_detect or rfcx_find wrote
     recordings=""):# Where the recordings are now, if not where they were

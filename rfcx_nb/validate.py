@@ -87,7 +87,7 @@ def noise_clips(
     return dict(hiss=scale(white, 4/32768), white=scale(white, .5), tone=scale(np.sin(2*np.pi*1000*t), .5),
                 speech=scale(voice*beat, .5))
 
-# %% ../nbs/05a_validate.ipynb #78b8e05f
+# %% ../nbs/05a_validate.ipynb #81f9feaf
 def drop_chosen(boxes): # Box table
     "The boxes that no model chose, which may validate; prints how many are not counted."
     if "chosen" not in boxes or not (boxes.chosen != "").any(): return boxes
