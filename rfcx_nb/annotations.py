@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'MIN_BOXES', 'read_text', 'parse_numbers', 'read_audacity',
-           'read_delimited', 'read_boxes_table', 'write_raven', 'write_audacity', 'write_boxes_csv', 'is_safe_id',
-           'write_per_recording', 'path_parts', 'matcher', 'match_table', 'durations', 'check_rows', 'read_tables',
-           'match_recordings', 'read_species_ids', 'number_species', 'write_training_tables', 'symlink_recordings',
-           'import_report', 'rfcx_import']
+           'read_delimited', 'add_heard', 'read_boxes_table', 'write_raven', 'write_audacity', 'write_boxes_csv',
+           'is_safe_id', 'write_per_recording', 'path_parts', 'matcher', 'match_table', 'durations', 'check_rows',
+           'read_tables', 'match_recordings', 'read_species_ids', 'number_species', 'write_training_tables',
+           'symlink_recordings', 'import_report', 'rfcx_import']
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
 from .cli import command
@@ -24,7 +24,7 @@ import numpy as np, pandas as pd, soundfile as sf
 ANNOTATION_COLS = ["recording", "start", "end", "low", "high", "species", "verdict", "songtype"]
 COLUMN_ALIASES = dict( # Names that a column may have, in small letters
     recording=("recording", "recording_id", "begin path", "begin file", "file", "filename", "path"),
-    songtype=("songtype", "songtype_id"), verdict=("verdict",), score=("score",),
+    songtype=("songtype", "songtype_id"), verdict=("verdict",), score=("score",), other=("other",), chosen=("chosen",),
     start=("start", "t_min", "begin time (s)", "start (s)", "start_time", "begin"),
     end=("end", "t_max", "end time (s)", "end (s)", "end_time"),
     low=("low", "f_min", "low freq (hz)", "low_f", "low (hz)"),
@@ -32,7 +32,7 @@ COLUMN_ALIASES = dict( # Names that a column may have, in small letters
     species=("species", "annotation", "label", "class", "name", "common name", "species code", "scientific name",
              "tag", "tags", "sound type", "species_id"))
 VERDICTS = (dict.fromkeys(("yes", "y", "true", "1", "1.0", "tp", "confirmed", "present"), "yes") |
-            dict.fromkeys(("no", "n", "false", "0", "0.0", "fp", "denied", "absent"), "no") |
+            dict.fromkeys(("no", "n", "false", "0", "0.0", "fp", "denied", "absent", "another species"), "no") |
             dict.fromkeys(("", "unsure", "?", "unknown", "maybe"), "unsure"))
 
 # %% ../nbs/01a_annotations.ipynb #e5777390
@@ -121,20 +121,29 @@ def read_delimited(
     out = pd.DataFrame({k: df[i] for k, i in find.items()} | dict(row=df.row))
     return _fix_raven_rows(file, out, df, heads)
 
+# %% ../nbs/01a_annotations.ipynb #4f9cc9be
+def add_heard(df): # Boxes, all as texts, with `verdict` and `other`
+    "`df` with a confirmed box of the species in `other`, below each box whose verdict denies the listed species."
+    no = df.verdict.fillna("").str.strip().str.lower().map(VERDICTS) == "no"
+    named = df[no & (df.other.fillna("").str.strip() != "")]
+    return pd.concat([df, named.assign(species=named.other, verdict="yes")]).sort_index(kind="stable")
+
 # %% ../nbs/01a_annotations.ipynb #7fad698f
 def read_boxes_table(
     file,     # Raven selection table, Audacity label track, or csv, whatever its name
     label=""):# Its column with the species; a usual one if empty
     "`ANNOTATION_COLS`, `row` and flags per box; bad numbers are nan, missing texts empty. Raises `InputError`."
-    text, cols, num = read_text(file), ANNOTATION_COLS, r"\s*-?\d+(?:[.,]\d+)?\s*"
-    lines = text.splitlines()
+    content, cols, num = read_text(file), ANNOTATION_COLS, r"\s*-?\d+(?:[.,]\d+)?\s*"
+    lines = content.splitlines()
     is_track = re.match(rf"{num}\t{num}(\t|$)", lines[0])
-    df = read_audacity(lines) if is_track else read_delimited(file, text, label)
-    df = df.reindex(columns=[*cols, "row", "no_verdict", "no_hertz", "score"]).astype({"row": int})
+    df = read_audacity(lines) if is_track else read_delimited(file, content, label)
+    if {"verdict", "other"} <= set(df): df = add_heard(df).reset_index(drop=True)
+    df = df.reindex(columns=[*cols, "row", "no_verdict", "no_hertz", "score", "chosen"]).astype({"row": int})
     df["no_verdict"] = df.verdict.isna()
     if re.search(r"(^|_)fp$", Path(file).stem.lower()) and df.no_verdict.all():
         df = df.assign(verdict="no", no_verdict=False)
-    df[cols] = df[cols].astype(object).where(df[cols].notna(), "").astype(str)
+    text = [*cols, "chosen"]
+    df[text] = df[text].astype(object).where(df[text].notna(), "").astype(str)
     def bad(c): return (df[c].str.strip() != "") & parse_numbers(df[c]).isna()
     df["no_hertz"] = bad("low") | bad("high")
     for c in ("start", "end", "low", "high"): df[c] = parse_numbers(df[c])
@@ -169,7 +178,8 @@ def write_boxes_csv(
     df,   # Boxes of any recordings
     file):# File to write
     "Write one csv, safe to open in a spreadsheet."
-    text = {k: df[k].map({s: csv_escape(s) for s in df[k].unique()}) for k in ("recording", "species") if k in df}
+    cols = [k for k in ("recording", "species", "other", "note") if k in df]
+    text = {k: df[k].map({s: csv_escape(s) for s in df[k].unique()}) for k in cols}
     with atomic_write(file) as f: df.assign(**text).to_csv(f, index=False)
 
 # %% ../nbs/01a_annotations.ipynb #2239ae8b
@@ -347,12 +357,13 @@ def write_training_tables(
     ok, # Rows of `check_rows` without a fault
     ids,# Dict of species name to number
     out):# Folder to write to
-    "Write train_tp.csv, train_fp.csv and species.csv."
+    "Write train_tp.csv, train_fp.csv and species.csv; the tables have `chosen` if there is such a box."
     songtype = pd.to_numeric(ok.songtype, errors="coerce").fillna(1).astype(int)
     t = ok.assign(species_id=ok.species.map(ids), songtype_id=songtype)
     t = t.rename(columns=dict(start="t_min", end="t_max", low="f_min", high="f_max"))
+    cols = [*BOX_COLS, "chosen"] if (t.get("chosen", pd.Series("", t.index)) != "").any() else BOX_COLS
     for tp, name in ((True, "train_tp.csv"), (False, "train_fp.csv")):
-        with atomic_write(out/name) as f: t.loc[t.is_tp == tp, BOX_COLS].to_csv(f, index=False)
+        with atomic_write(out/name) as f: t.loc[t.is_tp == tp, cols].to_csv(f, index=False)
     file, old = out/"species.csv", pd.DataFrame(columns=["species_id", "name"])
     if file.exists(): old = pd.read_csv(file, dtype=str, keep_default_na=False) # its other columns stay
     new = {s: i for s, i in ids.items() if str(i) not in set(old.species_id)}

@@ -21,7 +21,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 BOX_COLS = ["recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max"]
 
 def read_box_table(file): # A csv file with the columns of `BOX_COLS`
-    "Its boxes, times in s, frequencies in Hz; raises `InputError` with file, row and column."
+    "Its boxes (s, Hz), and `chosen` if it is there; raises `InputError` with file, row and column."
     kinds = dict.fromkeys(("species_id", "songtype_id"), Number(0, 1e6, integer=True))
     kinds |= dict.fromkeys(("t_min", "f_min", "t_max", "f_max"), Number())
     df = read_csv_table(file, dict(recording_id=str) | kinds, "a csv table of boxes")
@@ -29,7 +29,7 @@ def read_box_table(file): # A csv file with the columns of `BOX_COLS`
     raise_bad_rows(file, df.t_min < 0, "the box begins before the recording", df.t_min)
     raise_bad_rows(file, df.t_max <= df.t_min, "t_max is not after t_min", df.t_max)
     raise_bad_rows(file, df.f_max <= df.f_min, "f_max is not above f_min", df.f_max)
-    return df[BOX_COLS]
+    return df[[*BOX_COLS, *(c for c in df if c == "chosen")]]
 
 # %% ../nbs/01_crops.ipynb #f517d9dc
 def read_boxes(path): # Folder laid out like Kaggle's
@@ -38,6 +38,7 @@ def read_boxes(path): # Folder laid out like Kaggle's
     parts = [read_box_table(path/"train_tp.csv").assign(is_tp=True)]
     if (fp := path/"train_fp.csv").exists(): parts.append(read_box_table(fp).assign(is_tp=False))
     df = pd.concat(parts, ignore_index=True)
+    if "chosen" in df: df["chosen"] = df.chosen.fillna("")
     if not df.is_tp.any(): raise InputError(f"{path/'train_tp.csv'} has no rows: there is nothing to learn from")
     return df
 
