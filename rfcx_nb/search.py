@@ -161,6 +161,8 @@ class Example:
     seconds:float     # Length
     is_tp:bool=True   # Confirmed?
 
+
+# %% ../nbs/09_search.ipynb #5c689769
 @dataclass
 class Scale:
     "Mean and deviation of an ear's maps, over time."
@@ -184,6 +186,7 @@ def map_scale(
     m = torch.cat([ear.read(f)[1] for f in files[::max(len(files)//most, 1)]], 1)
     return Scale(m.mean(1, keepdim=True), m.std(1, keepdim=True) + 1e-3)
 
+# %% ../nbs/09_search.ipynb #f7a79e9a
 def cut_example(
     ear, # `Ear`
     file,# Map of the box's recording
@@ -235,6 +238,7 @@ def best_places(
         res.append((round(float(score[i]), 4), k, round(a, 3), round(z, 3), o.low, o.high))
     return res
 
+# %% ../nbs/09_search.ipynb #5837545d
 def search(
     ear,     # `Ear`
     maps,    # Dict of recording id to its map
