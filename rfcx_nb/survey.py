@@ -11,11 +11,10 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_st
 # %% ../nbs/10_survey.ipynb #290adee2
 from .annotations import durations, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, existing_path, file_name, InputError, load_json, Number, printable, progress,
+from .core import (atomic_write, existing_path, file_name, InputError, Number, printable, progress,
                           raise_bad_rows, read_csv_table, sanitize, working)
 from .folds import folders_of
-from .preprocess import find_recordings
-from .report import comment, read_detections, start_time
+from .report import comment, read_detections, recordings_of, start_time
 from .runs import FIELD
 import re
 from importlib.util import find_spec
@@ -403,10 +402,7 @@ def rfcx_survey(
     except Exception:
         raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
     path = existing_path(path, "a folder that rfcx_detect --format csv wrote")
-    how, found = path/"scores"/"_how.json", read_detections(path/"detections.csv")
-    if not recordings and not how.exists():
-        raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
-    files, f = find_recordings(recordings or load_json(how)["data"]), path/"failures.csv"
+    found, files, f = read_detections(path/"detections.csv"), recordings_of(path, recordings), path/"failures.csv"
     failed = set(read_csv_table(f, dict(recording=str),
                                 "the failures.csv that rfcx_detect writes").recording) if f.exists() else set()
     given = read_recordings(table) if table else None

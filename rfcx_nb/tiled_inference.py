@@ -336,14 +336,13 @@ def show_map(
     events=None, # Boxes of the calls, if known: `species_id`, `t_min`, `t_max`
     title=None): # Text above
     "Draw the spectrogram over the species x time map; return the figure."
-    n, end, heights = len(cfg.species), len(wav)/cfg.sample_rate, (2.2, .3 + .14*len(cfg.species))
-    fig, axs = plt.subplots(2, 1, figsize=(10, 3 + .16*n), sharex=True, height_ratios=heights, layout="constrained")
+    n, end, heights = len(cfg.species), len(wav)/cfg.sample_rate, (2.2, .3 + .17*len(cfg.species))
+    fig, axs = plt.subplots(2, 1, figsize=(10, 3 + .18*n), sharex=True, height_ratios=heights, layout="constrained")
     show_mel(LogMel(cfg).mel(torch.as_tensor(np.asarray(wav, np.float32))[None])[0], axs[0], title, cfg).set_xlabel("")
     m, stop = species_map(scores, cfg.objective.activation)
     kw = dict(aspect="auto", cmap="magma", vmin=0, vmax=1, interpolation="nearest")
     im = axs[1].imshow(m, extent=(0, stop, n - .5, -.5), **kw)
     axs[1].set(xlabel="s", yticks=range(n), yticklabels=names or cfg.species, xlim=(0, end))
-    axs[1].tick_params(axis="y", labelsize=7)
     for b in [] if events is None else events.itertuples():
         box = (b.t_min, b.species_id - .5), b.t_max - b.t_min, 1
         axs[1].add_patch(plt.Rectangle(*box, fill=False, ec="cyan", lw=1.2))

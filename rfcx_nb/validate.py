@@ -65,10 +65,10 @@ def show_curves(
         p, r, _ = precision_recall_curve(boxes.is_tp[mine], logits[mine, s])
         ax.step(r, p, where="post")
         ax.axhline(row["sum"]/row["size"], ls=":", c="gray")
-        ax.set_title(f"{names[s]}: {row['sum']} of {row['size']}", fontsize=8)
+        ax.set_title(f"{names[s]}: {row['sum']} of {row['size']}", fontsize=9)
         ax.set(xlim=(0, 1.02), ylim=(0, 1.05)); ax.label_outer()
     for ax in axs[-1]: ax.set_xlabel("recall")
-    for ax in axs[:, 0]: ax.set_ylabel("precision on held-out boxes", fontsize=7)
+    for ax in axs[:, 0]: ax.set_ylabel("precision")
     return fig
 
 # %% ../nbs/05a_validate.ipynb #5a829a67
