@@ -11,7 +11,7 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_st
 # %% ../nbs/10_survey.ipynb #290adee2
 from .annotations import durations, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, existing_path, file_name, InputError, Number, printable, progress,
+from .core import (atomic_write, existing_path, file_name, InputError, load_json, Number, printable, progress,
                           raise_bad_rows, read_csv_table, sanitize, working)
 from .folds import folders_of
 from .report import comment, read_detections, recordings_of, start_time
