@@ -48,14 +48,14 @@ def comment(file): # Audio file
         with open_audio(file) as o, sf.SoundFile(o) as f: return f.copy_metadata().get("comment", "")
     except Exception: return "" # files that cannot be read were named when they were scored
 
-# %% ../nbs/06a_report.ipynb #a9e60531
+# %% ../nbs/06a_report.ipynb #61fd2723
 def site_of(name): # Recording id, such as north/a7/rec_01 or SMA1_20210621_053000
     "The folders of a recording, or else what stands before the time in its name; empty if there is neither."
     folder, _, stem = name.rpartition("/")
     m = FILENAME_TIME.search(stem)
     return folder or (stem[:m.start()].strip("-_. ") if m else "")
 
-# %% ../nbs/06a_report.ipynb #fa3188e0
+# %% ../nbs/06a_report.ipynb #15244703
 def add_site_time(
     df,   # Detections
     when):# Series or dict of a recording's start by its id
@@ -197,7 +197,7 @@ kbd { border: 1px solid #9db8a5; border-radius: 3px; padding: 0 .35em; backgroun
 #filters label { font-size: 12px; color: #55645b; min-width: 0 }
 select, dialog input { display: block; font: inherit; font-size: 15px; padding: .35em; max-width: 100%; color: #1c2b22;
   border: 1px solid #9db8a5; border-radius: 4px; background: #fff; text-overflow: ellipsis }
-select { width: 15em }
+select { width: 12.5em }
 #least { display: block; width: 10em; height: 2.2em; margin: 0; accent-color: #3f7f5f }
 #cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: .8em }
 .card { background: #fff; border: 1px solid #d6dfd8; border-left: 6px solid #d6dfd8; border-radius: 6px; padding: .5em;
@@ -273,7 +273,7 @@ function change(i, what) {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #6269f182
+# %% ../nbs/06a_report.ipynb #c26702eb
 _CARDS = r"""
 // A card: its picture and its sound lie in a template of their own, below this script
 function card(i) {
@@ -306,7 +306,7 @@ function count() {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #0a7a969c
+# %% ../nbs/06a_report.ipynb #39517471
 _LIST = r"""
 // The list: a queue, filtered. Cards are added when the reader comes near the end of them
 function more(n = 48) {
@@ -359,7 +359,7 @@ function choices() {
 }
 """
 
-# %% ../nbs/06a_report.ipynb #76126b65
+# %% ../nbs/06a_report.ipynb #c11d19f6
 _ACTS = r"""
 // What a person does
 function play() {
@@ -577,7 +577,7 @@ def read_detections(file): # `detections.csv`
     raise_bad_rows(file, df.high <= df.low, "high is not above low", df.high)
     return df
 
-# %% ../nbs/06a_report.ipynb #07eb1534
+# %% ../nbs/06a_report.ipynb #a5c5d905
 def recordings_of(
     path,         # Folder with detections, that rfcx_detect or rfcx_find wrote
     recordings=""):# Where the recordings are now, if not where they were
