@@ -38,7 +38,7 @@ def read_clip(
     row = (file.stem, 0., seconds, low, high, species or file.stem, True, 1)
     return pd.DataFrame([row], columns=QUERY_COLS), {file.stem: file}
 
-# %% ../nbs/09a_find.ipynb #1c0ced50
+# %% ../nbs/09a_find.ipynb #95a207d1
 def read_query(
     query,        # Table of boxes, folder with train_tp.csv, or audio file
     recordings,   # Folder with the recordings of the boxes; for a folder with train_tp.csv its train/ if empty
@@ -84,7 +84,7 @@ def window_features(
     i, k = np.searchsorted(t, starts).clip(0, len(t) - 1), max(round(seconds/ear.step), 1)
     return starts, torch.stack([torch.cat([m[:, a:a+k].mean(1).flatten(), m[:, a:a+k].amax(1).flatten()]) for a in i])
 
-# %% ../nbs/09a_find.ipynb #bf77012b
+# %% ../nbs/09a_find.ipynb #6559bce9
 def fit_probe(
     x,        # (n, d) features
     y,        # (n, n_species): 1 confirmed, 0 denied, nan unknown
@@ -104,7 +104,7 @@ def fit_probe(
     w = w.detach()
     return lambda x: (x @ w[:-1] + w[-1]).sigmoid()
 
-# %% ../nbs/09a_find.ipynb #2d892ca2
+# %% ../nbs/09a_find.ipynb #1be384c7
 def choose_next(
     x,     # (n, d) features of length 1 of the windows to choose from
     known, # (m, d) features of length 1 of the windows that have been judged
@@ -135,7 +135,7 @@ def map_folder(
     for e in errors.values(): print(f"left out: {e}")
     return {k: Features(folder).path(k) for k in files if k not in errors}, errors
 
-# %% ../nbs/09a_find.ipynb #b16862c4
+# %% ../nbs/09a_find.ipynb #c2198785
 def suggest(
     ear,      # `Ear`
     maps,     # Dict of recording id to the map of a recording to choose from

@@ -162,7 +162,7 @@ class Example:
     is_tp:bool=True   # Confirmed?
 
 
-# %% ../nbs/09_search.ipynb #5c689769
+# %% ../nbs/09_search.ipynb #8f8ad647
 @dataclass
 class Scale:
     "Mean and deviation of an ear's maps, over time."
@@ -186,7 +186,7 @@ def map_scale(
     m = torch.cat([ear.read(f)[1] for f in files[::max(len(files)//most, 1)]], 1)
     return Scale(m.mean(1, keepdim=True), m.std(1, keepdim=True) + 1e-3)
 
-# %% ../nbs/09_search.ipynb #f7a79e9a
+# %% ../nbs/09_search.ipynb #5877f1d4
 def cut_example(
     ear, # `Ear`
     file,# Map of the box's recording
@@ -238,7 +238,7 @@ def best_places(
         res.append((round(float(score[i]), 4), k, round(a, 3), round(z, 3), o.low, o.high))
     return res
 
-# %% ../nbs/09_search.ipynb #5837545d
+# %% ../nbs/09_search.ipynb #d79b0d69
 def search(
     ear,     # `Ear`
     maps,    # Dict of recording id to its map
