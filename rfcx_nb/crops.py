@@ -79,7 +79,7 @@ def show_boxes(
         ax.add_patch(plt.Rectangle((b.t_min, b.f_min/1000), b.t_max - b.t_min, (b.f_max - b.f_min)/1000,
                                    fill=False, lw=1.3, ec=color, ls=style))
         ax.text(b.t_min, b.f_max/1000, names[b.species_id] if names else b.species_id,
-                c=color, fontsize=8, va="bottom", clip_on=True)
+                c=color, fontsize=9, va="bottom", clip_on=True)
     return ax
 
 # %% ../nbs/01_crops.ipynb #9aecc6e7
