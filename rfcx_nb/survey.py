@@ -381,7 +381,7 @@ def _describe_species(t): # Row of the summary
          "recorder-hour")
     if t.precision == t.precision:
         s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), "
-        s += f"about {t.calls_per_hour:.2f} calls"
+        s += f"about {t.calls_per_hour:.1f} calls per recorder-hour"
     return s
 
 @command
@@ -423,5 +423,6 @@ def rfcx_survey(
     if len(d) < len(found):
         print(f"  {len(found) - len(d)} detections are of recordings that are not there, and are not counted")
     for t in summary.itertuples(): print(_describe_species(t))
-    print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(d)} detections of "
-          f"{len(summary)} species")
+    rule = f", of which {len(counts)} meet the rule" if len(counts) < len(d) else ""
+    print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(summary)} species, "
+          f"{len(d)} detections{rule}")
