@@ -68,6 +68,7 @@ class Page:
             key = dict(key=k, code=code, windowsVirtualKeyCode=numbers.get(k, ord(k[0].upper())))
             self.send("Input.dispatchKeyEvent", type="keyDown", **key, **(dict(text=text) if text else {}))
             self.send("Input.dispatchKeyEvent", type="keyUp", **key)
+            time.sleep(.1) # no faster than a person
 
     def type(self, text): self.send("Input.insertText", text=text)
     def choose(self, k, v):
@@ -106,12 +107,13 @@ def wait(f, what, seconds=60):
     while time.time() < end:
         try:
             if (o := f()): return o
-        except (OSError, AssertionError): pass
+        except (OSError, KeyError, AssertionError): pass
         time.sleep(.05)
     raise AssertionError(what)
 
-def ok(good, what):
-    assert good, what
+def ok(good, what): assert good, what
+
+def soon(f, what): return wait(f, what, 10) # for what the page does after a key
 
 def forest_season(tmp): # Recordings of two sites under a recorder's names; their calls, with invented scores
     import numpy as np, pandas as pd
@@ -139,39 +141,39 @@ def check_report(tmp, page, shots):
     from rfcx_nb.report import rfcx_report
     with redirect_stdout(StringIO()): rfcx_report(tmp/"scan", tmp/"season")
     page.open(tmp/"scan"/"report.html")
-    ok(page("document.querySelectorAll('.now image').length") == 1, "the first picture is not drawn")
+    soon(lambda: page("document.querySelectorAll('.now image').length") == 1, "the first picture is not drawn")
     page.fits("report", shots)
     page.press("y", "n", "u")
-    ok([page.verdicts()[i]["verdict"] for i in range(3)] == ["yes", "no", "unsure"], "y, n, u")
-    ok(page("at") == 3, "a verdict did not go on")
+    soon(lambda: [page.verdicts()[i]["verdict"] for i in range(3)] == ["yes", "no", "unsure"], "y, n, u")
+    soon(lambda: page("at") == 3, "a verdict did not go on")
     wait(lambda: page("!player.paused || player.ended"), "the next sound is not played")
     page.press("ArrowLeft", "ArrowRight", "z")
-    ok(2 not in page.verdicts() and page("at") == 2, "z did not take the verdict back")
+    soon(lambda: 2 not in page.verdicts() and page("at") == 2, "z did not take the verdict back")
     page.press("s"); page.type("=Owl"); page.press("Enter")
-    ok(page.verdicts()[2] == dict(verdict="other", other="=Owl"), "s did not keep the species")
+    soon(lambda: page.verdicts()[2] == dict(verdict="other", other="=Owl"), "s did not keep the species")
     page.press("m"); page.type('two, "loud"'); page.press("Enter")
-    ok(page.verdicts()[3]["note"] == 'two, "loud"', "m did not keep the note")
+    soon(lambda: page.verdicts()[3]["note"] == 'two, "loud"', "m did not keep the note")
     page.press("n", "m", "y"); page.press("Escape")
-    ok(page("$('ask').open") is False and 4 not in page.verdicts(), "a key in the dialog became a verdict")
+    soon(lambda: page("$('ask').open") is False and 4 not in page.verdicts(), "a key in the dialog became a verdict")
     before = page.verdicts()
     page.open(tmp/"scan"/"report.html")
-    ok(page.verdicts() == before and page("at") == 4, "a reload lost something, or does not go on where it was")
+    soon(lambda: page.verdicts() == before and page("at") == 4, "a reload does not go on where it was")
 
     for k, n in page("Object.entries(data.queues).map(([k, v]) => [k, v[1].length])"):
         page.choose("queue", k)
-        ok(page("list.length") == n > 0, f"the queue {k} does not show its {n} detections")
+        soon(lambda: page("list.length") == n > 0, f"the queue {k} does not show its {n} detections")
     best = page("data.queues.best[1].filter(i => items[i].species === 'Common coqui').map(i => items[i].recording)")
     ok(len(best) == len(set(best)) == 3, "two of the best come from one recording")
     page.choose("queue", ""); page.choose("species", "1"); page.choose("site", "1"); page.choose("least", ".8")
     kept = page("list.map(i => [items[i].species, items[i].site, items[i].score])")
     ok(kept and {(s, o) for s, o, _ in kept} == {(page("data.species[1]"), "site 9")}, "the filters")
     ok(min(o for *_, o in kept) >= .8, "the score")
-    ok(page("document.querySelectorAll('.activity:not([hidden])').length") == 1, "the charts of another species")
+    soon(lambda: page("document.querySelectorAll('.activity:not([hidden])').length") == 1, "charts of another species")
     for k in ("species", "site"): page.choose(k, "")
     page.choose("least", page("$('least').min"))
-    ok(page("list.length === items.length"), "the filters do not go back")
+    soon(lambda: page("list.length === items.length"), "the filters do not go back")
     page.click(".card .pic")
-    ok(page("document.querySelectorAll('.card.big').length") == 1, "a click does not enlarge the picture")
+    soon(lambda: page("document.querySelectorAll('.card.big').length") == 1, "a click does not enlarge the picture")
     page.fits("report_large", shots)
 
     (tmp/"verdicts.csv").write_text(page.saved(), encoding="utf-8")
@@ -180,7 +182,7 @@ def check_report(tmp, page, shots):
     ok((boxes.is_tp.sum(), (~boxes.is_tp).sum()) == (2, 3), "rfcx_import does not read what the page saved")
     ok((boxes.chosen == "next").any(), "the mark of the chosen boxes is lost")
     page.choose("queue", "next")
-    ok(page("list.every(i => items[i].chosen === 'next')"), "the chosen ones")
+    soon(lambda: page("list.every(i => items[i].chosen === 'next')"), "the chosen ones")
 
 def check_pages(path, tmp, page, shots):
     import torch
@@ -202,15 +204,15 @@ def check_pages(path, tmp, page, shots):
         rfcx_check(species="=owl", n=16, **kw)
     file = next((tmp/"found"/"check").glob("*.html"))
     page.open(file)
-    ok(page("document.querySelectorAll('.card').length") == 1 and not page("document.body.innerText.includes('score')"),
-       "a clip shows its score, or is not alone")
+    soon(lambda: page("document.querySelectorAll('.card').length") == 1, "a clip is not alone")
+    soon(lambda: not page("document.body.innerText.includes('score')"), "a clip shows its score")
     page.fits("check", shots)
     lost = 0
     for n, k in enumerate("yuny", 1): # the browser dies after each verdict
         page.press(k)
         time.sleep(.1)
         page.kill(); page.start(); page.open(file)
-        ok(len(page.verdicts()) == n and page("at") == n, f"kill -9 after verdict {n}: {len(page.verdicts())} are kept")
+        soon(lambda: len(page.verdicts()) == n and page("at") == n, f"kill -9 after verdict {n}: some are lost")
         lost += page("(JSON.parse(localStorage.getItem(page)) || {edits: 0}).edits") < page("state.edits")
     print(f"   kill -9 after each of {n} verdicts: all are kept; localStorage alone had lost the last one {lost} times")
     page.press("s"); page.type("wren"); page.press("Enter", "z", "z", "s"); page.type("wren"); page.press("Enter")
@@ -232,13 +234,13 @@ def check_many(tmp, page, shots, n=5000):
     start = time.time()
     page.open(tmp/"many.html")
     page.press("y")
-    ok(page.verdicts() == {0: dict(verdict="yes", other="")}, "y")
-    ok(page("document.querySelectorAll('.card').length") < 200, "all cards are made at once")
+    soon(lambda: page.verdicts() == {0: dict(verdict="yes", other="")}, "y")
+    soon(lambda: page("document.querySelectorAll('.card').length") < 200, "all cards are made at once")
     opened = time.time() - start
     wait(lambda: page("document.readyState === 'complete'"), "the page does not end")
     whole, start = time.time() - start, time.time()
     page.choose("hour", "3"); page.press("n")
-    ok(page("list.length") == -(-(n - 3)//24), "the hour")
+    soon(lambda: page("list.length") == -(-(n - 3)//24), "the hour")
     print(f"   {n} detections, {len(text)/1e6:.0f} MB: {opened:.1f} s to the first verdict, {whole:.1f} s until all is "
           f"read, {time.time() - start:.2f} s for a filter and a verdict")
     ok(opened < 60, "the page is slow")

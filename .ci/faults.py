@@ -17,13 +17,16 @@ import numpy as np, soundfile as sf, torch
 torch.set_num_threads(1)
 from rfcx_nb.cli import run_command
 from rfcx_nb.annotations import rfcx_import
+from rfcx_nb.check import rfcx_check
 from rfcx_nb.detections import rfcx_detect
 from rfcx_nb.export import rfcx_export
+from rfcx_nb.find import rfcx_find
 from rfcx_nb.forest import make_forest
 from rfcx_nb.preprocess import rfcx_preprocess
 from rfcx_nb.pseudo_labels import rfcx_pseudo_label
 from rfcx_nb.report import rfcx_report
 from rfcx_nb.scores import rfcx_ensemble
+from rfcx_nb.survey import rfcx_survey
 from rfcx_nb.tiled_inference import rfcx_predict
 from rfcx_nb.train import rfcx_train
 from rfcx_nb.validate import rfcx_validate
@@ -41,6 +44,9 @@ COMMANDS = dict(
     rfcx_predict=(rfcx_predict, "--path {src}/data --out scored " + TILES, "scored"),
     rfcx_detect=(rfcx_detect, "--path {src}/data --out found --format csv,raven --threshold 0 " + TILES, "found"),
     rfcx_report=(rfcx_report, "--path found --each 1", "found"),
+    rfcx_check=(rfcx_check, "--out found --n 4", "found"),
+    rfcx_survey=(rfcx_survey, "--path found", "found"),
+    rfcx_find=(rfcx_find, "--path {src}/data/train --query {src}/boxes.csv --n 5 --out like --n_workers 0", "like"),
     rfcx_ensemble=(rfcx_ensemble, "scored/submission.csv scored/submission.csv --out mean.csv", "mean.csv"),
     rfcx_export=(rfcx_export, "--model_name small --fold 0", "models"),
     rfcx_pseudo_label=(rfcx_pseudo_label, "--path {src}/data --rounds 1 --n_workers 0", "models"))
