@@ -341,7 +341,7 @@ def add_calls(
     field):# From `field_rates`
     "`df` with `calls_per_hour`, empty for species whose precision and recall are not known."
     k = (field.precision/field.recall).replace(np.inf, np.nan)
-    return df.assign(calls_per_hour=(df.per_hour*df.species.map(k)).astype(float).round(4))
+    return df.assign(calls_per_hour=(df.per_hour*df.species.map(k).astype(float)).round(4))
 
 # %% ../nbs/10_survey.ipynb #8e74c42a
 def _write_table(df, file): # Table; path without its ending
