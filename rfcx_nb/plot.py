@@ -80,7 +80,7 @@ def play(
     gain = .9/max(max(np.abs(x).max() for x in sounds.values()), 1e-6)
     mp3 = "MP3" in sf.available_formats()
     kind, kw = ("mpeg", dict(format="MP3")) if mp3 else ("wav", dict(format="WAV", subtype="PCM_16"))
-    if mp3 and hasattr(sf.SoundFile, "compression_level"): kw["compression_level"] = .9
+    if mp3 and hasattr(sf.SoundFile, "compression_level"): kw["compression_level"] = .8 # .9 cuts at 7 kHz
     html = ""
     for caption, x in sounds.items():
         sf.write(b := io.BytesIO(), gain*x, rate, **kw)
