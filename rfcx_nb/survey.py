@@ -23,6 +23,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 import numpy as np, pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # %% ../nbs/10_survey.ipynb #a00358b5
 OFFSET = re.compile(r"\d{6}(?:\.\d+)?(Z|[+-]\d\d:?\d\d)(?![\dA-Za-z])") # Behind the time of day in a file name
@@ -310,20 +311,22 @@ def draw_sites(
     sites = site_places(df)
     if not len(sites) or not len(species): return False
     names = sorted(species, key=lambda s: -(d.species == s).sum())[:most]
-    rows = -(-len(names)//3)
-    fig = Figure(figsize=(10, 3*rows), dpi=90, layout="constrained")
+    rows, x, y = -(-len(names)//3), sites.longitude, sites.latitude
+    pad = .25*max(np.ptp(x), np.ptp(y)) or .01
+    fig = Figure(figsize=(10, 3.5*rows), dpi=90, layout="constrained")
     axs = list(fig.subplots(rows, 3, squeeze=False, sharex=True, sharey=True).flat)
     for ax, s in zip(axs, names):
         there = sites.index.isin(d.site[d.species == s])
         ax.scatter(sites.longitude, sites.latitude, 20 + 180*sites.hours/sites.hours.max(), edgecolors="k",
                    facecolors=["tab:green" if o else "none" for o in there])
         for k, o in sites.iterrows():
-            ax.annotate(k[:20], (o.longitude, o.latitude), xytext=(7, 5), textcoords="offset points", fontsize=7)
+            ax.annotate(k[:20], (o.longitude, o.latitude), xytext=(7, 5), textcoords="offset points", fontsize=9)
         ax.set_aspect(1/max(np.cos(np.radians(sites.latitude.mean())), .01), adjustable="box")
         ax.ticklabel_format(useOffset=False)
-        ax.tick_params(labelsize=7)
-        ax.margins(.3)
-        ax.set_title(f"{s[:40]}: {there.sum()} of {len(sites)} sites", fontsize=9)
+        for o in (ax.xaxis, ax.yaxis): o.set_major_locator(MaxNLocator(3))
+        ax.set(xlim=(x.min() - pad, x.max() + pad), ylim=(y.min() - pad, y.max() + pad))
+        ax.set_title(f"{s[:40]}: {there.sum()} of {len(sites)} sites", fontsize=11)
+        ax.set(xlabel="longitude", ylabel="latitude" if s == names[0] else "")
     for ax in axs[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
     return True
