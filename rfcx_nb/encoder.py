@@ -104,7 +104,8 @@ class BirdNET(TFLite):
         "As for `Encoder`; BirdNET has 6,522 classes."
         layer = "model/CLASS_DENSE_LAYER"
         weight, bias = (self.tensor(f"{layer}/{k}") for k in ("MatMul", "BiasAdd/ReadVariableOp/resource"))
-        return rows_by_name(names, self.labels, weight), rows_by_name(names, self.labels, bias)
+        rows = rows_by_name(names, self.labels, np.c_[weight, bias])
+        return rows[:, :-1], rows[:, -1]
 
 ENCODERS["birdnet"] = BirdNET
 

@@ -317,16 +317,16 @@ def draw_sites(
     axs = list(fig.subplots(rows, 3, squeeze=False, sharex=True, sharey=True).flat)
     for ax, s in zip(axs, names):
         there = sites.index.isin(d.site[d.species == s])
-        ax.scatter(sites.longitude, sites.latitude, 20 + 180*sites.hours/sites.hours.max(), edgecolors="k",
+        ax.scatter(x, y, 20 + 180*sites.hours/sites.hours.max(), edgecolors="k",
                    facecolors=["tab:green" if o else "none" for o in there])
         for k, o in sites.iterrows():
             ax.annotate(k[:20], (o.longitude, o.latitude), xytext=(7, 5), textcoords="offset points", fontsize=9)
-        ax.set_aspect(1/max(np.cos(np.radians(sites.latitude.mean())), .01), adjustable="box")
+        ax.set_aspect(1/max(np.cos(np.radians(y.mean())), .01), adjustable="box")
         ax.ticklabel_format(useOffset=False)
         for o in (ax.xaxis, ax.yaxis): o.set_major_locator(MaxNLocator(3))
-        ax.set(xlim=(x.min() - pad, x.max() + pad), ylim=(y.min() - pad, y.max() + pad))
+        ax.set(xlim=(x.min() - pad, x.max() + pad), ylim=(y.min() - pad, y.max() + pad), xlabel="longitude",
+               ylabel="latitude" if s == names[0] else "")
         ax.set_title(f"{s[:40]}: {there.sum()} of {len(sites)} sites", fontsize=11)
-        ax.set(xlabel="longitude", ylabel="latitude" if s == names[0] else "")
     for ax in axs[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
     return True
