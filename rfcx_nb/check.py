@@ -446,26 +446,25 @@ def check_settings(
         raise InputError(f"bins is {','.join(f'{o:g}' for o in bins)}: give rising numbers from 0 to 1, such as "
                          "0,.8,.95,.99,1")
 
-def _draw(season, draws, new, how, table, files, names, checks): # As in `rfcx_check`; `new`: species, n and seed
-    done = {d["species"]: d["n"] for d in draws if d["seed"] == new[0]["seed"]}
-    other = [done[d["species"]] for d in new if done.get(d["species"], d["n"]) != d["n"]]
-    n, seed, wanted = new[0]["n"], new[0]["seed"], [d["species"] for d in new]
+def _draw(season, draws, wanted, n, seed, how, table, files, names, checks): # As in `rfcx_check`
+    done = {d["species"]: d["n"] for d in draws if d["seed"] == seed}
+    other = [done[s] for s in wanted if done.get(s, n) != n]
     if other: raise InputError(f"seed {seed} has drawn {other[0]} clips already: give another --seed to add clips")
-    draws = draws + [d for d in new if d["species"] not in done]
+    draws = draws + [dict(species=s, n=n, seed=seed) for s in wanted if s not in done]
     checks.mkdir(exist_ok=True)
     save_json(how | dict(draws=draws), checks/"check.json")
     pages = write_pages(sample_season(season, wanted, table, draws, how["bins"]), files, seed, names, checks)
     print(f"{checks}: {len(pages)} pages with {n} clips each, of {season.windows.recording.nunique()} recordings; "
           "judge them, then give the verdicts.csv that they save to rfcx_check --verdicts")
 
-def _judge(season, draws, said, how, table, precision, checks, folder): # -> (kept verdicts, table of thresholds)
+def _judge(season, draws, verdicts, said, how, table, precision, checks, folder): # -> (verdicts, table of thresholds)
     if not draws: raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")
     samples = sample_season(season, list(range(len(table))), table, draws, how["bins"])
     said, kept = match_verdicts(said, samples), checks/"checked.csv"
     if kept.exists(): said = pd.concat([match_verdicts(read_verdicts(kept), samples), said])
     said = said.drop_duplicates(["recording", "species", "start"], keep="last")
     judged = judge_season(season, samples, said, how["bins"])
-    if not judged: raise InputError("the verdicts hold no yes and no no: judge some clips first")
+    if not judged: raise InputError(f"{verdicts} holds no yes and no no: judge some clips first")
     write_boxes_csv(said, kept)
     field = field_table(judged, table, precision, how["weights"])
     write_boxes_csv(field.round(5), folder/"field.csv")
@@ -499,9 +498,9 @@ def rfcx_check(
         how = dict(windows=len(season.windows), weights=weights_id(run), bins=list(bins))
         draws = read_draws(checks, how)
         if not verdicts:
-            new = [dict(species=s, n=n, seed=seed) for s in wanted]
-            return _draw(season, draws, new, how, table, recordings_of(out, recordings), names, checks)
-        said, field = _judge(season, draws, said, how, table, precision, checks, folder)
+            files = recordings_of(out, recordings)
+            return _draw(season, draws, wanted, n, seed, how, table, files, names, checks)
+        said, field = _judge(season, draws, verdicts, said, how, table, precision, checks, folder)
     for t in field.itertuples(): print(describe_field(t))
     unsure = (said.verdict == "unsure").sum()
     print(f"{folder/'field.csv'}: {len(field)} species, {len(said) - unsure} clips judged, {unsure} unsure; "
