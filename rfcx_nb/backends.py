@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['BACKENDS', 'missing_onnx', 'need_onnx', 'to_onnx', 'OnnxBody', 'body_graph', 'read_graph', 'to_onnxruntime',
-           'seconds_in_turn', 'fastest', 'has_bf16', 'cpu_name', 'train_precision', 'check_backend', 'to_backend']
+           'seconds_in_turn', 'fastest', 'has_bf16', 'cpu_name', 'to_training', 'train_precision', 'check_backend',
+           'to_backend']
 
 # %% ../nbs/03c_backends.ipynb #d88f1e65
 from .core import atomic_write, InputError
@@ -154,6 +155,22 @@ def cpu_name():
     names = re.findall(r"model name\s*: (.+)", f.read_text()) if f.exists() else []
     return names[0] if names else platform.processor() or platform.machine()
 
+# %% ../nbs/03c_backends.ipynb #2d33e035
+class _Float32Conv(torch.nn.Conv2d): # A convolution that autocast leaves in float32
+    def forward(self, x):
+        with torch.autocast(x.device.type, enabled=False): return super().forward(x.float())
+
+def to_training(
+    net,       # A network, with its frozen layers
+    device,    # Where it will be trained
+    precision="float32"): # Of its backbone
+    "`net` on `device`, as `to_device`, but on a CPU with its wide depthwise convolutions in float32; the same object."
+    half = precision != "float32" and torch.device(device).type == "cpu"
+    for m in net.body.modules() if half else ():
+        wide = type(m) is torch.nn.Conv2d and m.groups == m.in_channels > 1 and max(m.kernel_size) > 3
+        if wide and m.weight.requires_grad: m.__class__ = _Float32Conv # weights, their names and hooks stay
+    return to_device(net, device, precision)
+
 # %% ../nbs/03c_backends.ipynb #6f033670
 def train_precision(
     make,   # Function without arguments that gives the `SpeciesNet`, with its frozen layers
@@ -165,7 +182,7 @@ def train_precision(
     with torch.random.fork_rng(devices=[]): # the caller's random numbers stay as they are
         net, x = make().train(), torch.randn(shape, generator=torch.Generator().manual_seed(0))
         def step(precision):
-            to_device(net, device, precision)(x).sum().backward()
+            to_training(net, device, precision)(x).sum().backward()
             net.zero_grad(set_to_none=True)
         return fastest(seconds_in_turn({k: partial(step, k) for k in ("float32", "bfloat16")}))
 

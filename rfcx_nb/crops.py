@@ -11,7 +11,7 @@ __all__ = ['BOX_COLS', 'read_box_table', 'read_boxes', 'read_species', 'species_
 # %% ../nbs/01_crops.ipynb #f72b1202
 from .core import (as_path, AudioConfig, existing_path, InputError, Number, raise_bad_rows, read_csv_table,
                           sanitize)
-from .preprocess import read_wave
+from .preprocess import open_wave, read_wave
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from fastcore.basics import patch
@@ -290,7 +290,7 @@ class CropDataset(BoxDataset):
 def window_bounds(self:CropDataset, i): # Row of a box
     "(start, end) of the window around a box, in s: at a random place in training, else with the box in the middle."
     b = self.boxes.iloc[i]
-    total = np.load(self.store/f"{b.recording_id}.npy", mmap_mode="r").shape[0]
+    total = len(open_wave(self.store/f"{b.recording_id}.npy"))
     s = crop_start(b.t_min, b.t_max, self.n, total, self.sample_rate, np.random if self.train else None)
     return s/self.sample_rate, (s + self.n)/self.sample_rate
 

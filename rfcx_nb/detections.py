@@ -190,7 +190,7 @@ def rfcx_detect(
     models:str="models",         # Where runs are kept
     # What computes the network; auto: the fastest, measured once
     backend:Literal["auto", "float32", "bfloat16", "onnx"]="auto",
-    n_workers:int=None,          # Processes that decode (default: as rfcx_predict)
+    n_workers:int=None,          # Recordings at a time (default: as rfcx_predict)
     scheduler:str=""):           # Address of a Dask scheduler, tcp://host:8786, or local
     "List the calls in a folder: which species, when, in which band. Goes on where it was stopped; keeps the scores."
     _check_limits(threshold=(threshold, 1), gap=(gap, np.inf), min_length=(min_length, np.inf))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BLOCK_SECONDS', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE', 'UNREADABLE_EXTS', 'AUDIO_EXTS', 'MANIFEST', 'open_audio',
-           'audio_blocks', 'read_audio', 'to_int16', 'n_samples', 'audio2npy', 'read_wave', 'is_wave',
+           'audio_blocks', 'read_audio', 'to_int16', 'n_samples', 'audio2npy', 'open_wave', 'read_wave', 'is_wave',
            'find_recordings', 'read_manifest', 'add_to_manifest', 'preprocess', 'rfcx_preprocess']
 
 # %% ../nbs/00_preprocess.ipynb #a9e10401
@@ -15,6 +15,7 @@ from .parallel import file_fingerprint, parallel_map
 import csv, os, re
 from collections import defaultdict
 from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf, soxr
 
@@ -145,12 +146,22 @@ def audio2npy(
     return done
 
 # %% ../nbs/00_preprocess.ipynb #fb8f0291
+@lru_cache(256)
+def _map(path, mtime, inode): # A memory map of a file as it was written then: opening takes longer than reading
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+def open_wave(
+    path): # File of the wave store
+    "(n_samples,) memory map of a stored wave, int16 or float32; kept open, and opened anew if the file has changed."
+    o = os.stat(path)
+    return _map(str(path), o.st_mtime_ns, o.st_ino)
+
 def read_wave(
     path,        # File of the wave store
     start:int=0, # First sample
     n:int=None): # Number of samples; all that follow if None
     "Samples of a stored wave, (n,) float32 in [-1, 1]; the rest of the file is not read."
-    x = np.load(path, mmap_mode="r", allow_pickle=False)[start:None if n is None else start+n]
+    x = open_wave(path)[start:None if n is None else start+n]
     return x.astype(np.float32)/32768 if x.dtype == np.int16 else np.array(x)
 
 # %% ../nbs/00_preprocess.ipynb #a9141dce

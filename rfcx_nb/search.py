@@ -12,8 +12,9 @@ from .crops import mel_rows
 from .detections import DETECTION_COLS
 from .encoder import embed_recordings, ENCODERS, Features, get_encoder, HOP_SECONDS
 from .logmel import LogMel, normalize
+from .preprocess import audio_blocks
 from .runs import load_run
-from .tiled_inference import audio_loader
+from .tiled_inference import thread_map
 import torch.nn.functional as F, numpy as np, pandas as pd, torch
 from dataclasses import dataclass
 from heapq import nlargest
@@ -44,19 +45,20 @@ class Ear:
     def embed(self,
         files,       # Dict of recording id to audio file
         folder,      # Where the maps go
-        n_workers=0):# Processes that decode
+        n_workers=None):# Recordings at a time
         "Bring the maps of `files` into `folder`; return a dict of recording id to error."
-        store, errors, parts = Features(folder), {}, {}
+        store = Features(folder)
         todo = store.todo(files)
-        dl = audio_loader(todo, self.sample_rate, n_workers)
-        for k, _, x, error, last in progress(dl, desc=f"maps ({self.name})"):
-            if not error: parts.setdefault(k, []).append(self.block(x))
-            if error: parts.pop(k, None); errors[k] = error
-            elif last:
-                m = np.concatenate(parts.pop(k), 1)
-                if m.shape[1]: store.save(k, todo[k], dict(features=np.ascontiguousarray(m)))
-                else: errors[k] = f"{todo[k]}: too short, {len(x)} samples"
-        return errors
+        def make(k, file, stop): # The map of a recording is written; returns its id and an error, if any
+            try: m = [self.block(torch.from_numpy(x)) for x in audio_blocks(file, self.sample_rate) if not stop.is_set()]
+            except InputError as e: return k, str(e)
+            if stop.is_set(): return k, "stopped"
+            m = np.ascontiguousarray(np.concatenate(m, 1))
+            if not m.shape[1]: return k, f"{file}: too short for a map"
+            store.save(k, file, dict(features=m))
+            return k, ""
+        done = progress(thread_map(make, todo, n_workers), len(todo), f"maps ({self.name})")
+        return {k: e for k, e in done if e}
 
     def read(self,
         file,             # A map
@@ -95,7 +97,7 @@ class EncoderEar(Ear):
     def embed(self, # As for `Ear`
         files,       # Dict of recording id to audio file
         folder,      # Where the features go
-        n_workers=0):# Processes
+        n_workers=None):# Processes
         return embed_recordings(self.name, files, folder, n_workers)
 
 # %% ../nbs/09_search.ipynb #e3eadde9

@@ -10,23 +10,27 @@ __all__ = ['make_datasets', 'read_pseudo', 'batch_tfms', 'band_rows', 'get_dls',
 # %% ../nbs/04_train.ipynb #08b14e66
 from .augment import audio_augment, SpecMask, WaveMixup
 from .backbones import save_weights
-from .backends import train_precision
+from .backends import to_training, train_precision
 from .cli import command, quiet_worker
-from .core import atomic_write, InputError, local_path, plain_name, working
+from .core import atomic_write, InputError, local_path, plain_name, progress, working
 from .crops import CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
-from .encoder import EmbeddingDataset, get_encoder
+from .encoder import EmbeddingDataset, ENCODERS, get_encoder
 from .folds import begin_fold, fold_boxes, read_folds
 from .logmel import LogMel
+from .losses import LOSSES
 from .metrics import lwlrap
-from .model import to_device
+from .model import HEADS, to_device
 from .runs import (adopt, build_model, default_thresholds, load_training_data, make_config, pseudo_table,
                           read_thresholds, RunConfig, save_config, soft_ids, stored_input,
                           write_model_card, write_thresholds)
 import os, random
-from contextlib import contextmanager, nullcontext
+from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import replace
 from functools import partial
+from io import StringIO
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt, torch
 from fastai.callback.mixup import MixUp
@@ -36,6 +40,7 @@ from fastai.learner import Callback, Learner
 from fastai.metrics import AccumMetric
 from fastai.torch_core import default_device, distrib_barrier, get_model, num_distrib, rank_distrib, set_seed
 from fastcore.basics import patch
+from joblib.externals.loky import ProcessPoolExecutor
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 import fastai.callback.fp16, fastai.callback.schedule # they add to_fp16 and fit_one_cycle to Learner
@@ -158,7 +163,8 @@ def get_learner(
     func = partial(loss.func, unknown=cfg.unknown_weight) if loss.masked else loss.func
     scaled = torch.device(dls.device).type == "cuda" and cfg.precision in ("auto", "float16") # by fastai, to_fp16
     precision = "float32" if cfg.precision in ("auto", "float16") else cfg.precision
-    learn = Learner(dls, to_device(net, dls.device, precision), loss_func=func, lr=cfg.lr, wd=cfg.wd, cbs=cbs,
+    place = to_device if cfg.encoder else to_training
+    learn = Learner(dls, place(net, dls.device, precision), loss_func=func, lr=cfg.lr, wd=cfg.wd, cbs=cbs,
                     metrics=[AccumMetric(top1_accuracy, flatten=False), AccumMetric(box_lwlrap, flatten=False)])
     return learn.to_fp16() if scaled else learn
 
@@ -385,15 +391,54 @@ def init_run(
           f"in {cfg.precision}{world_size}")
     return data
 
+# %% ../nbs/04_train.ipynb #90cedd5a
+def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<model_name>`; processes
+    out = folder/f"fold{k}"
+    with working(out, "rfcx_train") if not rank_distrib() else nullcontext():
+        if (out/"weights.safetensors").exists(): return print(f"fold {k} is trained already: {out}")
+        last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
+    print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a confirmed species first, "
+          f"LWLRAP {last.box_lwlrap:.3f}; written to {out}")
+
+def _train_apart(data, k, folder, n_workers, threads, known): # In another process; returns what it prints
+    for mine, theirs in zip((ENCODERS, HEADS, LOSSES), known): mine.update(theirs) # those of the user's own too
+    quiet_worker()
+    torch.set_num_threads(threads)
+    with redirect_stdout(StringIO()) as said: _train_once(data, k, folder, n_workers)
+    return said.getvalue()
+
+def _epochs_done(jobs, folder): # Dict of future to fold; yields once for each epoch that is finished, prints results
+    seen, left = 0, set(jobs)
+    while left:
+        done, left = wait(left, timeout=1, return_when=FIRST_COMPLETED)
+        for o in done: print(o.result(), end="", flush=True)
+        histories = [folder/f"fold{k}"/"history.csv" for k in jobs.values()]
+        n = sum(len(f.read_text().splitlines()) - 1 for f in histories if f.exists())
+        yield from range(seen, n)
+        seen = max(n, seen)
+
+def _train_together(data, folds, folder, n_workers, at_once): # As for `_train_once`; folds at a time
+    threads, last = torch.get_num_threads(), len(folds) % at_once or at_once # folds of the last round
+    known, own = (ENCODERS, HEADS, LOSSES), max((n_workers or min(os.cpu_count(), 8))//at_once, 1)
+    ex = ProcessPoolExecutor(at_once, env=dict(IN_TEST="1", OMP_NUM_THREADS=str(threads)))
+    try:
+        jobs = {ex.submit(_train_apart, data, k, folder, own, threads//(at_once if i < len(folds) - last else last),
+                          known): k for i, k in enumerate(folds)}
+        for _ in progress(_epochs_done(jobs, folder), data.cfg.epochs*len(folds), "epochs"): pass
+    except BrokenProcessPool:
+        raise InputError("a process that trained a fold was killed: too little memory? --n_workers 0 trains one fold "
+                         "after the other. The epochs so far are kept") from None
+    finally: ex.shutdown(kill_workers=True)
+
 # %% ../nbs/04_train.ipynb #0d60cf9b
 @command
 def rfcx_train(
     path:str,                # Folder laid out like Kaggle's: train/, train_tp.csv, train_fp.csv, sample_submission.csv
-    fold:int=None,           # The fold to hold out; all, one after the other, if not given
+    fold:int=None,           # The fold to hold out; all if not given
     model_name:str="model_0",# Name of the run
     waves:str="waves",       # Wave store; made where it is missing
     models:str="models",     # Where runs are kept
-    n_workers:int=None,      # Processes that read and augment (default: one a core, at most 8)
+    n_workers:int=None,      # Processes that augment (default: one a core, at most 8); 0: all in this process
     recipe:bool=False,       # The 27th place's settings, but for those given here?
     tile_width:int=None,     # The recipe's name for crop_frames
     **settings:RunConfig):
@@ -405,13 +450,9 @@ def rfcx_train(
         raise InputError(f"there is no fold {fold} of {cfg.n_folds}: 0 to {cfg.n_folds-1}")
     with process_group():
         with rank0_first(): data = init_run(path, cfg, waves, folder, n_workers)
-        for k in folds: _train_once(data, k, folder, n_workers)
+        todo = [k for k in folds if not (folder/f"fold{k}"/"weights.safetensors").exists()]
+        at_once = min(len(todo), torch.get_num_threads()) if default_device().type == "cpu" and n_workers != 0 else 1
+        if at_once > 1 and num_distrib() <= 1: _train_together(data, todo, folder, n_workers, at_once)
+        else:
+            for k in folds: _train_once(data, k, folder, n_workers)
         if not rank_distrib(): write_model_card(folder)
-
-def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<model_name>`; processes
-    out = folder/f"fold{k}"
-    with working(out, "rfcx_train") if not rank_distrib() else nullcontext():
-        if (out/"weights.safetensors").exists(): return print(f"fold {k} is trained already: {out}")
-        last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
-    print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a confirmed species first, "
-          f"LWLRAP {last.box_lwlrap:.3f}; written to {out}")

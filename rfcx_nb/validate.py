@@ -120,7 +120,7 @@ def score_held_out(
     folder,                # `models/<model_name>`
     waves="waves",         # Wave store
     widths=(64, 128, 256), # Widths of the tiles, in frames
-    n_workers=None):       # Processes that decode
+    n_workers=None):       # Recordings at a time
     "The `HeldOut` of a run; raises `InputError` if no recording with a confirmed box is held out."
     run = load_run(folder, device=default_device())
     boxes, inputs = _held_boxes(path, run, waves, n_workers)
@@ -179,7 +179,7 @@ def rfcx_validate(
     waves:str="waves",       # Wave store
     precision:float=PRECISION, # Share of the held-out boxes above a threshold that should be confirmed
     tile_width:tuple=(64, 128, 256), # Widths of the tiles, in frames
-    n_workers:int=None):     # Processes that decode (default: as rfcx_predict)
+    n_workers:int=None):     # Recordings at a time (default: as rfcx_predict)
     "Score training recordings out of fold; write validation.csv, thresholds.csv, prior.csv, curves.png into the run."
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     folder = local_path(models, "models")/plain_name(model_name, "model_name")
