@@ -66,6 +66,7 @@ def make_datasets(
     make = partial(_dataset(cfg), store=store, n_species=n, **kw)
     learn, valid = items[items.fold != fold], items[items.fold == fold]
     if ids is not None: learn = learn[learn.recording_id.isin(ids)]
+    if cfg.n_folds == 1: valid = learn[:cfg.bs] # nothing is held out: the history then shows some that are learned
     for b, what in ((learn, "learn from"), (valid, "validate on")):
         if len(b) < 2:
             raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
@@ -331,7 +332,8 @@ def train_fold(
         ids = begin_fold(folder, fold, table, ids)
     set_seed(cfg.seed*1000 + fold)
     dls = get_dls(cfg, boxes, fold, store, n_workers, device, ids)
-    print(f"fold {fold}: {len(dls.train_ds)} crops to learn from, {len(dls.valid_ds)} held out")
+    held = f"{len(dls.valid_ds)} held out" if cfg.n_folds > 1 else "none held out"
+    print(f"fold {fold}: {len(dls.train_ds)} crops to learn from, {held}")
     names = list(read_thresholds(folder, len(cfg.species)).species) if cfg.encoder else ()
     learn = get_learner(cfg, dls, names=names)
     last = fit(learn, cfg, out).iloc[-1]
@@ -397,6 +399,7 @@ def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<mo
     with working(out, "rfcx_train") if not rank_distrib() else nullcontext():
         if (out/"weights.safetensors").exists(): return print(f"fold {k} is trained already: {out}")
         last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
+    if data.cfg.n_folds == 1: return print(f"one network, which has learned from all boxes: written to {out}")
     print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a confirmed species first, "
           f"LWLRAP {last.box_lwlrap:.3f}; written to {out}")
 

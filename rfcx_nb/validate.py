@@ -123,6 +123,9 @@ def score_held_out(
     n_workers=None):       # Recordings at a time
     "The `HeldOut` of a run; raises `InputError` if no recording with a confirmed box is held out."
     run = load_run(folder, device=default_device())
+    if run.cfg.n_folds == 1:
+        raise InputError(f"{folder} is one network that has learned from all boxes: nothing is held out to measure it "
+                         "with. Validate a run with folds, or check this one in the field with rfcx_check")
     boxes, inputs = _held_boxes(path, run, waves, n_workers)
     found, parts, by = find_recordings(as_path(path)/"train"), {}, defaultdict(list)
     for k, ks in dict(zip(boxes.recording_id, boxes.held_by)).items(): by[ks].append(k)
