@@ -25,7 +25,7 @@ from rfcx_nb.forest import make_forest
 from rfcx_nb.preprocess import rfcx_preprocess
 from rfcx_nb.pseudo_labels import rfcx_pseudo_label
 from rfcx_nb.report import rfcx_report
-from rfcx_nb.scores import rfcx_ensemble
+from rfcx_nb.ensemble import rfcx_ensemble
 from rfcx_nb.survey import rfcx_survey
 from rfcx_nb.tiled_inference import rfcx_predict
 from rfcx_nb.train import rfcx_train

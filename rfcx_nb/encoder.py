@@ -240,6 +240,7 @@ class EmbeddingNet(nn.Module):
         self.register_buffer("class_weight", torch.zeros(n_species, n_features))
         self.register_buffer("class_bias", torch.zeros(n_species))
         self.class_scale = nn.Parameter(torch.full((n_species,), 2.)) # at first; it is learned
+        self.vote = 1. # more of the classes for sounds that it has not learned
 
     def set_classes(self,
         weight, # (n_species, n_features), as from `Encoder.class_layer`
@@ -251,7 +252,8 @@ class EmbeddingNet(nn.Module):
     def forward(self,
         x): # (batch, n_features)
         "(batch, n_species) logits."
-        return self.head(x) + self.class_scale*F.linear(x, self.class_weight, self.class_bias)
+        scale = self.class_scale if self.training else self.class_scale + self.vote
+        return self.head(x) + scale*F.linear(x, self.class_weight, self.class_bias)
 
 # %% ../nbs/03b_encoder.ipynb #244c6d2b
 @torch.inference_mode()
