@@ -25,6 +25,7 @@ from rfcx_nb.forest import make_forest
 from rfcx_nb.preprocess import rfcx_preprocess
 from rfcx_nb.pseudo_labels import rfcx_pseudo_label
 from rfcx_nb.report import rfcx_report
+from rfcx_nb.distill import rfcx_distill
 from rfcx_nb.ensemble import rfcx_ensemble
 from rfcx_nb.survey import rfcx_survey
 from rfcx_nb.tiled_inference import rfcx_predict
@@ -50,7 +51,8 @@ COMMANDS = dict(
                "--format csv,parquet,raven,audacity", "like"),
     rfcx_ensemble=(rfcx_ensemble, "scored/submission.csv scored/submission.csv --out mean.csv", "mean.csv"),
     rfcx_export=(rfcx_export, "--model_name small --fold 0", "models"),
-    rfcx_pseudo_label=(rfcx_pseudo_label, "--path {src}/data --rounds 1 --n_workers 0", "models"))
+    rfcx_pseudo_label=(rfcx_pseudo_label, "--path {src}/data --rounds 1 --n_workers 0", "models"),
+    rfcx_distill=(rfcx_distill, "--path {src}/data --n_workers 0 --epochs 2", "models"))
 
 def start(name, words, cwd, log): # A command's name; its words; where it runs; the file for what it prints
     "The number of a new process that runs the command, in a session of its own."
@@ -194,7 +196,8 @@ def unreadable(name): # One recording among the others is no audio
     status = case.run()
     untouched = "rfcx_report", "rfcx_check", "rfcx_survey", "rfcx_ensemble", "rfcx_export" # by what lies in src
     if name in untouched: case.check(status == 0, f"exit status {status}")
-    elif name in ("rfcx_validate", "rfcx_pseudo_label"): case.check(status in (0, 2), f"exit status {status}")
+    elif name in ("rfcx_validate", "rfcx_pseudo_label", "rfcx_distill"):
+        case.check(status in (0, 2), f"exit status {status}")
     else: case.check(status in (0, 1) and any(f.stem in case.text for f in bad), f"exit status {status}, or not named")
     return case.verdict()
 
@@ -446,7 +449,7 @@ def main(only, table, logs):
             status = case.run(120)
             assert status == 0, f"{name} undisturbed ended with {status}:\n{case.text}"
             SECONDS[name], WANT[name] = time.time() - t, results(case.cwd)
-            if name in ("rfcx_export", "rfcx_pseudo_label"): FULL = BASE["rfcx_ensemble"]
+            if name in ("rfcx_export", "rfcx_pseudo_label", "rfcx_distill"): FULL = BASE["rfcx_ensemble"]
             else:
                 shutil.rmtree(state)
                 shutil.move(case.cwd, state)

@@ -55,7 +55,7 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
         if set(x.index) != set(xs[0].index): raise InputError(f"{f} names other recordings than {submissions[0]}")
     return [x.loc[xs[0].index].clip(1e-6, 1 - 1e-6).map(logit) for x in xs]
 
-def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, weights), from held-out boxes; prints them
+def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, weights), from held-out boxes
     held = [score_held_out(path, f, waves, n_workers=n_workers) for f in folders]
     boxes = held[0].boxes
     logits = [box_scores(finest_scores(h.scores, h.run.activation), boxes) for h in held]
@@ -65,14 +65,15 @@ def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, w
     lines = [fit_line(x, boxes) for x in logits]
     logits = np.stack([a*x + b for x, (a, b) in zip(logits, lines)])
     weights = choose_weights(logits, boxes)
-    for f, x, w in zip(folders, logits, weights): print(f"{f.name}: weight {w:.2f}, alone {ensemble_worth(x, boxes):.3f}")
-    print(f"together {ensemble_worth(np.tensordot(weights, logits, 1), boxes):.3f}: mean of the proxy and the LWLRAP of "
-          f"{boxes.is_tp.sum()} confirmed boxes, out of fold; the weights were chosen by it")
+    for f, x, w in zip(folders, logits, weights):
+        print(f"{f.name}: weight {w:.2f}, alone {ensemble_worth(x, boxes):.3f}")
+    print(f"together {ensemble_worth(np.tensordot(weights, logits, 1), boxes):.3f}: mean of the proxy and the LWLRAP "
+          f"of {boxes.is_tp.sum()} confirmed boxes, out of fold; the weights were chosen by it")
     return lines, weights
 
 @command
 def rfcx_ensemble(
-    *submissions:str,         # csv files with the same recordings and species, such as preds/<model_name>/submission.csv
+    *submissions:str,         # csv files of the same recordings and species: preds/<model_name>/submission.csv ...
     path:str="",              # Folder laid out like Kaggle's; its boxes choose the weights (default: all the same)
     waves:str="waves",        # Wave store
     models:str="models",      # Where the runs are kept, each named like the folder of its submission
@@ -84,8 +85,8 @@ def rfcx_ensemble(
         folders = [local_path(models, "models")/Path(f).absolute().parent.name for f in submissions]
         for f, run in zip(submissions, folders):
             if not (run/"config.json").exists():
-                raise InputError(f"{f}: there is no run {run}. A submission must be in a folder with the name of its "
-                                 "run, as rfcx_predict writes it; without --path no run is needed")
+                raise InputError(f"{f}: there is no run {run}. A submission must be in a folder with the name of "
+                                 "its run, as rfcx_predict writes it; without --path no run is needed")
         lines, weights = _from_boxes(folders, path, waves, n_workers)
     else:
         scale = [(x.to_numpy().mean(), x.to_numpy().std() + 1e-6) for x in xs]

@@ -236,7 +236,8 @@ def read_folds(
         if not begun: return pd.DataFrame(dict(recording_id=[], fold=np.array([], int), group=[]))
         raise InputError(f"{f} does not exist, but {begun[0]} does: without it no one can tell which recordings are "
                          "held out. Put the file back, or train again under another --model_name")
-    df = read_csv_table(f, dict(recording_id=str, fold=Number(0 if n_folds > 1 else NOWHERE, n_folds - 1, integer=True), group=str),
+    least = 0 if n_folds > 1 else NOWHERE
+    df = read_csv_table(f, dict(recording_id=str, fold=Number(least, n_folds - 1, integer=True), group=str),
                         "a table of recording_id, fold and group", "recording_id")
     first = df.groupby("group").fold.transform("first")
     raise_bad_rows(f, df.fold != first, "its group is in another fold too", df["group"])

@@ -412,7 +412,7 @@ A model of rfcx_nb that scores {n} species in a recording. Of its {n_folds} fold
 VALIDATED = """Measured out of fold, on its own training boxes: `auc` is the ROC-AUC of confirmed against denied \
 boxes, `rank_auc` that against the boxes of other species (the floor of both is .5); `box_precision` and `box_recall` \
 are reached at the threshold, on held-out boxes. Among all sounds of a recording, precision is lower."""
-ONE_NETWORK = """It is one network that has learned from all boxes, so that nothing is held out to measure it with: the \
+ONE_NETWORK = """It is one network that has learned from all boxes, so nothing is held out to measure it with: the \
 figures below are those of its teacher, if it has one. Check it in the field with `rfcx_check`."""
 NOT_VALIDATED = "It has not been validated: `rfcx_validate` measures it on held-out boxes."
 

@@ -50,7 +50,8 @@ class Ear:
         store = Features(folder)
         todo = store.todo(files)
         def make(k, file, stop): # The map of a recording is written; returns its id and an error, if any
-            try: m = [self.block(torch.from_numpy(x)) for x in audio_blocks(file, self.sample_rate) if not stop.is_set()]
+            blocks = audio_blocks(file, self.sample_rate)
+            try: m = [self.block(torch.from_numpy(x)) for x in blocks if not stop.is_set()]
             except InputError as e: return k, str(e)
             if stop.is_set(): return k, "stopped"
             m = np.ascontiguousarray(np.concatenate(m, 1))

@@ -125,7 +125,8 @@ def ablation_table(
     g = done.groupby("row", sort=False)
     df = pd.DataFrame({c: g[c].apply(mean_range, d) for c, d in (("proxy", 3), ("LWLRAP", 3), ("seconds", 0))})
     if "low" in done: # tables of earlier versions have no intervals
-        df.insert(2, "interval", [f"{a:.3f} to {b:.3f}" for a, b in g[["low", "high"]].mean().to_numpy()])
+        bounds = g[["low", "high"]].mean().to_numpy()
+        df.insert(2, "interval", ["" if np.isnan(a) else f"{a:.3f} to {b:.3f}" for a, b in bounds])
     df = df.assign(seeds=g.size().astype(str))
     df = df.loc[[r for r in (*STEPS, PSEUDO, PRIOR, BIRDNET) if r in df.index]]
     for k, v in (floors or {}).items(): df.loc[f"floor: {k}"] = [f"{v:.3f}" if c == "LWLRAP" else "" for c in df]

@@ -546,7 +546,8 @@ def season_ways(
     seconds = backend_seconds(bench_run(cfg, nets[0]), ONE_PASS)
     torch_way = fastest({k: v for k, v in seconds.items() if k != "onnx"})
     def by(name, nets): return replace(bench_run(cfg, *(to_backend(n, name) for n in nets)), backend=name)
-    ways = {f"{folds} folds, {fastest(seconds)}": by(fastest(seconds), nets), f"one network, torch ({torch_way})": by(torch_way, nets[:1])}
+    ways = {f"{folds} folds, {fastest(seconds)}": by(fastest(seconds), nets),
+            f"one network, torch ({torch_way})": by(torch_way, nets[:1])}
     return ways | ({"one network, onnxruntime": by("onnx", nets[:1])} if "onnx" in seconds else {})
 
 def _season_birdnet(files, folder): # Seconds of sound per second of BirdNET and a head; None if it is not installed
