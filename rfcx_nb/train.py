@@ -404,10 +404,11 @@ def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<mo
           f"LWLRAP {last.box_lwlrap:.3f}; written to {out}")
 
 def _train_apart(data, k, folder, n_workers, threads, known): # In another process; returns what it prints
-    for mine, theirs in zip((ENCODERS, HEADS, LOSSES), known): mine.update(theirs) # those of the user's own too
+    from rfcx_nb import encoder, losses, model, train # a notebook would send copies of its own
+    for mine, theirs in zip((encoder.ENCODERS, model.HEADS, losses.LOSSES), known): mine.update(theirs)
     quiet_worker()
     torch.set_num_threads(threads)
-    with redirect_stdout(StringIO()) as said: _train_once(data, k, folder, n_workers)
+    with redirect_stdout(StringIO()) as said: train._train_once(data, k, folder, n_workers)
     return said.getvalue()
 
 def _epochs_done(jobs, folder): # Dict of future to fold; yields once for each epoch that is finished, prints results
