@@ -42,8 +42,8 @@ def merge_windows(
     for o in np.split(i, cut) if len(i) else []:
         a, z, t0, t1 = o[0], o[-1], start[o[0]], end[o[-1]]
         if len(o) > 1: # what the first two, and the last two, share
-            if start[o[1]] < end[a]: t0 = start[o[1]]
-            if end[o[-2]] > start[z]: t1 = end[o[-2]]
+            if end[a] - start[o[1]] > 1e-6: t0 = start[o[1]]
+            if end[o[-2]] - start[z] > 1e-6: t1 = end[o[-2]]
         yield Merged(int(a), int(z), float(t0), float(t1))
 
 # %% ../nbs/06_detections.ipynb #cccbe442
