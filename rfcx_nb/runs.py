@@ -393,7 +393,7 @@ def load_training_data(
 # %% ../nbs/03f_runs.ipynb #a2ca5366
 CARD = """# {name}
 
-A model of rfcx_nb that scores {n} species in a recording. Of its {n_folds} folds, {done} are trained: {folds}.
+A model of rfcx_nb that scores {n} species in a recording. {folds}
 
 {worth}
 
@@ -442,7 +442,8 @@ def write_model_card(folder): # `models/<model_name>`
     folder, cfg = Path(folder), load_config(folder)
     done = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors"))
     worth = VALIDATED if (folder/"validation.csv").exists() else ONE_NETWORK if cfg.n_folds == 1 else NOT_VALIDATED
-    text = CARD.format(name=folder.resolve().name, models=folder.parent.name, n=len(cfg.species), done=len(done),
-                       worth=worth, n_folds=cfg.n_folds, folds=", ".join(done), table=card_table(folder),
-                       licence=_licence(cfg, folder), settings=(folder/"config.json").read_text().strip())
+    folds = f"Of its {cfg.n_folds} folds, {len(done)} are trained: {', '.join(done)}." if cfg.n_folds > 1 else ""
+    text = CARD.format(name=folder.resolve().name, models=folder.parent.name, n=len(cfg.species), worth=worth,
+                       folds=folds, table=card_table(folder), licence=_licence(cfg, folder),
+                       settings=(folder/"config.json").read_text().strip())
     with atomic_write(folder/"README.md") as o: o.write_text(text, encoding="utf-8")
