@@ -27,11 +27,13 @@ def teacher_scores(
     path,           # Folder laid out like Kaggle's
     waves,          # Wave store
     widths,         # Of the windows, in frames; a frozen encoder has windows of its own
-    n_workers=None):# Recordings at a time
-    "Scores table of all recordings of `train/`: log-odds, mean over the networks, `fold` is -1."
-    files, windows = find_recordings(as_path(path)/"train"), Windows(tuple(widths)).fitted(run)
-    inputs, errors = ensure_inputs(path, "train", run.cfg, waves, n_workers, list(files))
-    files = {k: f for k, f in files.items() if k not in errors}
+    n_workers=None, # Recordings at a time
+    ids=None):      # Recordings wanted; all of `train/` if None
+    "Scores table of recordings of `train/`: log-odds, mean over the networks, `fold` is -1."
+    found, windows = find_recordings(as_path(path)/"train"), Windows(tuple(widths)).fitted(run)
+    ids = list(found if ids is None else ids)
+    inputs, errors = ensure_inputs(path, "train", run.cfg, waves, n_workers, ids)
+    files = {k: found[k] for k in ids if k not in errors}
     with tempfile.TemporaryDirectory() as d:
         store = Scores(d, run.species)
         done = score_folder(with_backend(run, windows), files, store, {}, windows, n_workers, inputs)
@@ -51,12 +53,11 @@ def adopt_thresholds(
         if a <= 0: a, b = 1., 0. # it has not learned this species
         slope, intercept = table.loc[s, ["slope", "intercept"]].astype(float)
         table.loc[s, ["slope", "intercept"]] = slope*a, slope*b + intercept
-    notes = [o for o in ([f"threshold of {name}"]*len(table), table.note)]
-    return table.assign(note=["; ".join(filter(None, o)) for o in zip(*notes)])
+    return table.assign(note=["; ".join(filter(None, (f"threshold of {name}", o))) for o in table.note])
 
 # %% ../nbs/07a_distill.ipynb #de7ea297
 def _student_settings(cfg, settings): # `RunConfig` of the teacher; settings that were given -> those of the student
-    own = {**asdict(cfg), "epochs": 0, "seed": cfg.seed} if not cfg.encoder else dict(crop_frames=144, seed=cfg.seed)
+    own = {**asdict(cfg), "epochs": 0} if not cfg.encoder else dict(crop_frames=144, seed=cfg.seed)
     return {**own, **settings, "n_folds": 1, "species": ()}
 
 def _write_soft_labels(run, path, file, waves, frames, boxes, n_workers): # For a student whose crops have `frames`
@@ -94,8 +95,9 @@ def rfcx_distill(
     return str(new)
 
 def _finish(run, new, boxes, kw): # Thresholds, prior and model card of a student that is trained
-    one = load_run(new, device=default_device())
-    at = [box_scores(teacher_scores(o, kw["path"], kw["waves"], [64], kw["n_workers"]), boxes) for o in (run, one)]
+    one, ids = load_run(new, device=default_device()), boxes.recording_id.unique()
+    both = [teacher_scores(o, widths=[64], ids=ids, **kw) for o in (run, one)]
+    at = [box_scores(o, boxes) for o in both]
     write_thresholds(adopt_thresholds(read_thresholds(run.path, len(run.species)), *at, run.path.name), new)
     if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
     licence = run.cfg.encoder.licence if run.cfg.encoder else ""

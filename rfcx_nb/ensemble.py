@@ -21,10 +21,8 @@ def ensemble_worth(
     logits, # (n_boxes, n_species) log-odds of held-out boxes
     boxes): # Their boxes
     "Mean of the proxy and of the LWLRAP of the confirmed boxes, in [0, 1]."
-    tp, names = boxes.is_tp.to_numpy(), list(range(logits.shape[1]))
-    y = np.zeros((tp.sum(), len(names)))
-    y[np.arange(tp.sum()), boxes.species_id[tp]] = 1
-    return (mean_auc(species_report(logits, boxes, names)) + lwlrap(logits[tp], y))/2
+    tp, n = boxes.is_tp.to_numpy(), logits.shape[1]
+    return (mean_auc(species_report(logits, boxes, range(n))) + lwlrap(logits[tp], np.eye(n)[boxes.species_id[tp]]))/2
 
 def fit_line(
     logits, # (n_boxes, n_species) log-odds of held-out boxes
@@ -39,13 +37,13 @@ def choose_weights(
     boxes,    # Their boxes
     picks=10):# Runs are picked so often
     "(n_runs,) weights with the sum 1: the best run, then again and again the run that helps most (Caruana, 2004)."
-    best, counts, history = -np.inf, np.zeros(len(logits)), []
+    counts, best, most = np.zeros(len(logits)), None, -np.inf
     for _ in range(picks):
-        tries = [counts + (np.arange(len(logits)) == i) for i in range(len(logits))]
-        counts = max(tries, key=lambda c: ensemble_worth(np.tensordot(c/c.sum(), logits, 1), boxes))
-        history.append(counts/counts.sum())
-    worth = [ensemble_worth(np.tensordot(w, logits, 1), boxes) for w in history]
-    return history[int(np.argmax(worth))]
+        tries = [counts + one for one in np.eye(len(logits))]
+        worth = [ensemble_worth(np.tensordot(c/c.sum(), logits, 1), boxes) for c in tries]
+        counts = tries[int(np.argmax(worth))]
+        if max(worth) > most: best, most = counts/counts.sum(), max(worth)
+    return best
 
 # %% ../nbs/05b_ensemble.ipynb #285736c9
 def _read_all(submissions): # csv files -> list of (recordings, species) log-odds, with the rows in the same order

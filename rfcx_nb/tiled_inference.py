@@ -168,9 +168,9 @@ def thread_map(
     files,         # Dict of recording id to audio file
     n_workers=None):# Threads; as many as torch has, at most 8, if None; 0 for none
     "Yield the result of `f` for each of `files` as it is finished; the threads share those of torch."
-    n, stop, all_ = torch.get_num_threads() if n_workers is None else n_workers, Event(), torch.get_num_threads()
+    all_, stop = torch.get_num_threads(), Event()
+    n = min(len(files), min(all_, 8) if n_workers is None else n_workers)
     if not n: yield from (f(*o, stop) for o in files.items()); return
-    n = max(min(n, len(files), 8), 1)
     torch.set_num_threads(max(all_//n, 1))
     ex = ThreadPoolExecutor(n)
     try:

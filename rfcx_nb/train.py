@@ -20,7 +20,7 @@ from .folds import begin_fold, fold_boxes, read_folds
 from .logmel import LogMel
 from .losses import LOSSES
 from .metrics import lwlrap
-from .model import HEADS, to_device
+from .model import HEADS
 from .runs import (adopt, build_model, default_thresholds, load_training_data, make_config, pseudo_table,
                           read_thresholds, RunConfig, save_config, soft_ids, stored_input,
                           write_model_card, write_thresholds)
@@ -164,8 +164,7 @@ def get_learner(
     func = partial(loss.func, unknown=cfg.unknown_weight) if loss.masked else loss.func
     scaled = torch.device(dls.device).type == "cuda" and cfg.precision in ("auto", "float16") # by fastai, to_fp16
     precision = "float32" if cfg.precision in ("auto", "float16") else cfg.precision
-    place = to_device if cfg.encoder else to_training
-    learn = Learner(dls, place(net, dls.device, precision), loss_func=func, lr=cfg.lr, wd=cfg.wd, cbs=cbs,
+    learn = Learner(dls, to_training(net, dls.device, precision), loss_func=func, lr=cfg.lr, wd=cfg.wd, cbs=cbs,
                     metrics=[AccumMetric(top1_accuracy, flatten=False), AccumMetric(box_lwlrap, flatten=False)])
     return learn.to_fp16() if scaled else learn
 
@@ -455,8 +454,9 @@ def rfcx_train(
     with process_group():
         with rank0_first(): data = init_run(path, cfg, waves, folder, n_workers)
         todo = [k for k in folds if not (folder/f"fold{k}"/"weights.safetensors").exists()]
-        at_once = min(len(todo), torch.get_num_threads()) if default_device().type == "cpu" and n_workers != 0 else 1
-        if at_once > 1 and num_distrib() <= 1: _train_together(data, todo, folder, n_workers, at_once)
-        else:
-            for k in folds: _train_once(data, k, folder, n_workers)
+        apart = default_device().type == "cpu" and n_workers != 0 and num_distrib() <= 1
+        at_once = min(len(todo), torch.get_num_threads()) if apart else 1
+        for k in folds:
+            if at_once <= 1 or k not in todo: _train_once(data, k, folder, n_workers)
+        if at_once > 1: _train_together(data, todo, folder, n_workers, at_once)
         if not rank_distrib(): write_model_card(folder)

@@ -7,7 +7,7 @@ __all__ = ['WIDTHS', 'ONE_PASS', 'OPENSOUNDSCAPE', 'STAGES', 'timings', 'as_row'
            'original_store', 'decode_all', 'preprocess_memory', 'bench_preprocess', 'original_crop', 'mapped_crop',
            'Crops', 'recipe_augment', 'bench_crop', 'loader', 'bare_processes', 'bench_augment', 'original_mel',
            'plain_mel', 'bench_mel', 'two_nets', 'train_step', 'bench_train_step', 'original_minute', 'our_minute',
-           'example_mel', 'bench_config', 'bench_run', 'fastest_backend', 'bench_predict_minute',
+           'example_mel', 'bench_config', 'bench_run', 'fastest_backend', 'bench_predict_minute', 'default_nets',
            'bench_predict_backend', 'original_predict', 'our_predict', 'bench_predict_end_to_end', 'predict_many',
            'growth_memory', 'bench_growth', 'time_opensoundscape', 'season_ways', 'bench_season', 'table', 'merge',
            'rfcx_bench']
@@ -405,16 +405,22 @@ def bench_predict_minute(
                    lambda: new.forward_features(mel[None]), rounds)
 
 # %% ../../nbs/bench.ipynb #15ae1850
+def default_nets(
+    arch,  # timm's name of a network
+    folds):# How many of it
+    "Default settings with that network, `folds` networks with random weights, and `backend_seconds` of one of them."
+    cfg = make_config(model=arch, pretrained="false", species=tuple(f"s{k}" for k in range(24)))
+    nets = [to_device(build_model(cfg, verbose=False), "cpu").eval() for _ in range(folds)]
+    return cfg, nets, backend_seconds(bench_run(cfg, nets[0]), ONE_PASS)
+
 def bench_predict_backend(
     forest,                      # Folder of recordings
     rounds=5,                    # How often each way is timed
     arch="tf_efficientnet_lite0",# Network
     folds=5):                    # How many of it
     "Row: the default networks from the log-mel of a recording to its windows, by each backend."
-    cfg = make_config(model=arch, pretrained="false", species=tuple(f"s{k}" for k in range(24)))
-    nets = [to_device(build_model(cfg, verbose=False), "cpu").eval() for _ in range(folds)]
+    cfg, nets, seconds = default_nets(arch, folds)
     mel = example_mel(forest, cfg, cfg.crop_frames, cfg.subtract_band_mean)
-    seconds = backend_seconds(bench_run(cfg, nets[0]), ONE_PASS)
     by, best = {k: [to_backend(n, k) for n in nets] for k in seconds}, fastest(seconds)
     ways = {k: lambda o=o: [our_minute(n, mel) for n in o] for k, o in by.items()}
     with torch.inference_mode(): times = timings(ways, rounds)
@@ -541,9 +547,7 @@ def season_ways(
     arch,    # timm's name of a network
     folds=5):# Networks that one stands for
     "Dict of name to the `Run` that scores in this way, with random weights."
-    cfg = make_config(model=arch, pretrained="false", species=tuple(f"s{k}" for k in range(24)))
-    nets = [to_device(build_model(cfg, verbose=False), "cpu").eval() for _ in range(folds)]
-    seconds = backend_seconds(bench_run(cfg, nets[0]), ONE_PASS)
+    cfg, nets, seconds = default_nets(arch, folds)
     torch_way = fastest({k: v for k, v in seconds.items() if k != "onnx"})
     def by(name, nets): return replace(bench_run(cfg, *(to_backend(n, name) for n in nets)), backend=name)
     ways = {f"{folds} folds, {fastest(seconds)}": by(fastest(seconds), nets),
