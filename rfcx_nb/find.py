@@ -180,7 +180,7 @@ def rfcx_find(
     species:str="",       # Look for this species only; for each in turn if not given
     row:int=None,         # Look for the box in this row of the table only (the headings are row 1)
     recordings:str="",    # Where the recordings of the boxes are, if not in path
-    ear:str="template",   # template, birdnet, or run: what is compared
+    ear:str="template",   # template, birdnet, run, or a file perch_v2.onnx: what is compared
     n:int=100,            # Best places of each species
     next:int=0,           # Instead of a search: so many windows to hear next, to learn the most from
     deny:float=.5,        # Weight of the likeness to denied boxes, which is subtracted

@@ -15,7 +15,7 @@ from .backbones import create_model, load_weights
 from .core import (as_path, atomic_write, AudioConfig, csv_unescape, existing_path, from_dict, InputError,
                           load_json, local_path, Number, read_csv_table, save_json, settings, within)
 from .crops import read_boxes, read_species
-from .encoder import embed_recordings, embedding_path, EmbeddingNet, ENCODERS
+from .encoder import embed_recordings, embedding_path, EmbeddingNet, encoder_class
 from .losses import LOSSES
 from .model import HEADS, to_device
 from .preprocess import find_recordings, preprocess
@@ -34,7 +34,7 @@ from scipy.special import expit
 @settings
 class RunConfig(AudioConfig):
     "All settings of a training run, those of the sound included; a value out of range is an `InputError`."
-    model:str="tf_efficientnet_lite0"        # Backbone: a convolutional network of timm, or birdnet (CC BY-NC-SA)
+    model:str="tf_efficientnet_lite0"        # Backbone: a convolutional network of timm, birdnet (CC BY-NC-SA), or perch_v2.onnx
     pretrained:str="auto"                    # Weights to start from: auto, true, false, a file, or an installed package
     frozen:bool=True                         # Leave the first layers of a pretrained backbone unchanged?
     stride:within(int, 8, 32)=16             # Frames per column of features: 32, or 8 or 16 without the last layers
@@ -70,7 +70,7 @@ class RunConfig(AudioConfig):
     @property
     def encoder(self):
         "Class of the frozen encoder; None if `model` is a backbone."
-        return ENCODERS.get(self.model)
+        return encoder_class(self.model)
 
     @property
     def objective(self):
@@ -88,7 +88,7 @@ def make_config(
     recipe=False, # Start from the settings of the 27th place?
     **settings):  # Any fields of `RunConfig`
     "`RunConfig` with `settings`; the rest are defaults of the model or the recipe. Raises `InputError`."
-    base = RECIPE if recipe else ENCODER_DEFAULTS if settings.get("model") in ENCODERS else {}
+    base = RECIPE if recipe else ENCODER_DEFAULTS if encoder_class(settings.get("model", "")) else {}
     cfg = RunConfig(**{**base, **settings})
     return _check_names(replace(cfg, sample_rate=cfg.encoder.sample_rate) if cfg.encoder else cfg)
 
@@ -313,7 +313,7 @@ def ensure_inputs(
     if not cfg.encoder:
         man = preprocess(path, split, waves, ids, cfg.sample_rate, n_workers=n_workers)
         return Path(waves)/split, man.error[man.status != "ok"].to_dict()
-    found, store = find_recordings(as_path(path)/split), local_path(waves, "waves")/f"{split}-{cfg.model}"
+    found, store = find_recordings(as_path(path)/split), local_path(waves, "waves")/f"{split}-{Path(cfg.model).stem}"
     ids = list(found) if ids is None else ids
     errors = embed_recordings(cfg.model, {k: found[k] for k in ids if k in found}, store, n_workers)
     return store, errors | {k: f"no recording {k} in {as_path(path)/split}" for k in ids if k not in found}

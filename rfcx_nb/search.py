@@ -10,7 +10,7 @@ __all__ = ['SOUND', 'Ear', 'TemplateEar', 'EncoderEar', 'RunEar', 'get_ear', 'sl
 from .core import AudioConfig, InputError, progress
 from .crops import mel_rows
 from .detections import DETECTION_COLS
-from .encoder import embed_recordings, ENCODERS, Features, get_encoder, HOP_SECONDS
+from .encoder import embed_recordings, encoder_class, ENCODERS, Features, get_encoder, HOP_SECONDS
 from .logmel import LogMel, normalize
 from .preprocess import audio_blocks
 from .runs import load_run
@@ -92,14 +92,15 @@ class TemplateEar(Ear):
 class EncoderEar(Ear):
     "The features of a frozen encoder: one row, a column per window."
     step = HOP_SECONDS
-    def __init__(self, name): # A key of `ENCODERS`
-        self.name, self.width = name, get_encoder(name).seconds # raises `InputError` if it is not installed
+    def __init__(self, model): # As for `encoder_class`
+        self.model, self.name = model, Path(model).stem
+        self.width = get_encoder(model).seconds # raises `InputError` if it is not installed
 
     def embed(self, # As for `Ear`
         files,       # Dict of recording id to audio file
         folder,      # Where the features go
         n_workers=None):# Processes
-        return embed_recordings(self.name, files, folder, n_workers)
+        return embed_recordings(self.model, files, folder, n_workers)
 
 # %% ../nbs/09_search.ipynb #e3eadde9
 class RunEar(Ear):
@@ -132,13 +133,13 @@ class RunEar(Ear):
         return slice(int(a), max(int(np.ceil(z)), int(a) + 1))
 
 def get_ear(
-    name,  # template, run, or a key of `ENCODERS`
+    name,  # template, run, a key of `ENCODERS`, or an ONNX file of Perch 2
     run=None):# `models/<model_name>`, for run
     "The `Ear` of that name; raises `InputError` if there is none."
     if name == "template": return TemplateEar()
     if name == "run": return RunEar(run, default_device())
-    if name in ENCODERS: return EncoderEar(name)
-    raise InputError(f"ear is {name}: it should be template, run, {' or '.join(ENCODERS)}")
+    if encoder_class(name): return EncoderEar(name)
+    raise InputError(f"ear is {name}: it should be template, run, {', '.join(ENCODERS)}, or a file perch_v2.onnx")
 
 # %% ../nbs/09_search.ipynb #7ae815d5
 def slide(

@@ -520,7 +520,7 @@ def predict(
     run, n = with_backend(run, windows, backend, store.folder), len(run.nets)
     print(f"{len(ids)} recordings of {data}, {n} fold{'' if n == 1 else 's'} of {run.path.name} ({run.cfg.model}), "
           f"{_describe(run, windows)}, on {default_device()}")
-    t, features = perf_counter(), local_path(waves, "waves")/f"{data.name}-{run.cfg.model}-{SCORE_HOP:g}s"
+    t, features = perf_counter(), local_path(waves, "waves")/f"{data.name}-{Path(run.cfg.model).stem}-{SCORE_HOP:g}s"
     files, settings = {k: found[k] for k in ids if k in found}, score_settings(run, windows, data)
     done = score_folder(run, files, store, settings, windows, n_workers, features, scheduler, keep)
     t = perf_counter() - t
