@@ -6,6 +6,7 @@
 __all__ = ['process_group', 'rank0_first', 'DistributedDL', 'all_mean', 'DDPCallback']
 
 # %% ../nbs/distributed.ipynb #5bc023ed
+from .core import InputError
 import os
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import timedelta
@@ -21,8 +22,12 @@ def process_group():
     "Connect the processes that `torchrun` started, and silence all but the first; without `torchrun` it does nothing."
     if num_distrib() < 2: yield; return
     gpu = torch.cuda.is_available()
-    if gpu: torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if gpu:
+        k, n = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if k >= n: raise InputError(f"process {k} of this machine has no GPU of its own: start --nproc_per_node {n}")
+        torch.cuda.set_device(k)
     dist.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(days=1)) # the first may decode for hours
+    if gpu: dist.all_reduce(torch.zeros(1, device="cuda")) # from now on NCCL knows the GPU of this process
     with redirect_stdout(open(os.devnull, "w")) if rank_distrib() else nullcontext(): yield
     dist.destroy_process_group()
 
@@ -61,7 +66,8 @@ class DDPCallback(Callback):
     order = 11 # after the network is on its device
     def before_fit(self):
         "Wrap the network; on GPUs, its batch norms use the whole batch."
-        gpu = [torch.cuda.current_device()] if torch.cuda.is_available() else None
+        device = next(self.model.parameters()).device
+        gpu = [device.index] if device.type == "cuda" else None
         from timm.layers import convert_sync_batchnorm # here, since timm is slow to import
         net = convert_sync_batchnorm(self.model) if gpu else self.model
         self.learn.model = DistributedDataParallel(net, device_ids=gpu)

@@ -147,7 +147,7 @@ def max_abs_diff(
     step): # From window to window, in frames
     "Largest difference of the logits of `file` from PyTorch's, for noise of several lengths; inf if shapes differ."
     import onnxruntime
-    session, rng = onnxruntime.InferenceSession(str(file)), np.random.RandomState(0)
+    session, rng = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]), np.random.RandomState(0)
     def diff(wav):
         a, b = session.run(["logits"], {"wav": wav})[0], pass_logits(run, torch.from_numpy(wav), width, step).numpy()
         return np.abs(a - b).max() if a.shape == b.shape else np.inf

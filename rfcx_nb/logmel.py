@@ -58,7 +58,7 @@ def mel_engine(
 def engine_for(
     device): # A `torch.device`
     "Name of the engine that `LogMel` takes on `device`, if none is given."
-    return "stft" if device.type == "cpu" else "nnaudio"
+    return "nnaudio" if device.type == "mps" else "stft"
 
 # %% ../nbs/01c_logmel.ipynb #8674c0aa
 def sliding_mean(

@@ -34,7 +34,7 @@ from scipy.special import expit
 @settings
 class RunConfig(AudioConfig):
     "All settings of a training run, those of the sound included; a value out of range is an `InputError`."
-    model:str="tf_efficientnet_lite0"        # Backbone: a convolutional network of timm, birdnet (CC BY-NC-SA), or perch_v2.onnx
+    model:str="tf_efficientnet_lite0"        # Convolutional network of timm, birdnet (CC BY-NC-SA), or perch_v2.onnx
     pretrained:str="auto"                    # Weights to start from: auto, true, false, a file, or an installed package
     frozen:bool=True                         # Leave the first layers of a pretrained backbone unchanged?
     stride:within(int, 8, 32)=16             # Frames per column of features: 32, or 8 or 16 without the last layers

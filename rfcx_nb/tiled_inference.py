@@ -130,7 +130,7 @@ def score_wave(
     "Scores table of a waveform, without its recording id; None if it is too short for one frame."
     cfg = run.cfg
     if len(wav) <= cfg.n_fft: return None
-    mel = LogMel(cfg).mel(wav.to(run.device, non_blocking=True)[None])
+    mel = LogMel(cfg).mel(wav.to(run.device)[None])
     keys, logits = score_mel(run.nets, normalize(mel, cfg.crop_frames, cfg.subtract_band_mean)[0], windows)
     t = start + keys.frame*cfg.frame_seconds
     return _scores_table(t, t + keys.width*cfg.frame_seconds, keys.fold, logits.cpu().numpy(), cfg.species)
@@ -218,6 +218,7 @@ class Scorer:
 def _score_cluster(run, files, windows, scheduler, n_workers=None): # As `score_recordings`, by a Dask cluster
     def failed(k, file, error): return Result(k, None, f"{printable(file)}: {error}")
     windows = windows.fitted(run)
+    if scheduler == "local" and torch.cuda.is_available(): n_workers = n_workers or 1 # all would share the one GPU
     jobs = [(k, f.absolute()) for k, f in files.items()]
     yield from parallel_map(Scorer(run, windows), jobs, n_workers, scheduler, failed)
 
@@ -281,8 +282,9 @@ def choose_backend(
     backend="auto",# The flag
     parts=None):   # Folder of scores, perhaps of a prediction that was stopped
     "Name of the backend: the flag, or else that of the scores, the one kept for this machine, or the fastest."
-    if backend == "auto" and parts: backend = read_settings(parts).get("backend", "auto")
     device, encoder = run.device, run.cfg.model if run.cfg.encoder else ""
+    if backend == "auto" and parts and (old := read_settings(parts).get("backend")):
+        with suppress(InputError): backend = check_backend(old, device, encoder) # else another machine has chosen it
     if backend == "auto" and encoder: backend = "float32"
     if backend == "auto" and device.type != "cpu": backend = "float16" if device.type == "cuda" else "float32"
     if backend != "auto": return check_backend(backend, device, encoder)

@@ -194,7 +194,7 @@ class Checkpoint(Callback):
         folder, # `fold<k>`, which gets `checkpoint.safetensors` and `history.csv`
         seed=0):# Seed of the run
         self.file, self.seed = Path(folder)/"checkpoint.safetensors", seed
-        self.start, self.rows, self.smooth = 0, [], None
+        self.start, self.rows, self.smooth, self.scale = 0, [], None, None
 
     @property
     def history(self):
@@ -204,6 +204,8 @@ class Checkpoint(Callback):
     def before_fit(self):
         mean = self.recorder.smooth_loss
         if self.smooth: mean.count, mean.val = self.smooth # otherwise fastai begins a new mean
+        scaler = getattr(self.learn, "scaler", None)       # of float16, new as well
+        if self.scale and scaler: scaler.load_state_dict(scaler.state_dict() | self.scale)
 
     def before_epoch(self):
         self.dls.train.n_inp # a fresh loader draws an item for this: it must do so before the seed is set
@@ -231,6 +233,8 @@ def save(
         sd |= {f"opt.{i}.{k}": torch.as_tensor(v) for k, v in self.opt.state[p].items()}
     mean, history = self.recorder.smooth_loss, torch.tensor(self.rows, dtype=torch.float64)
     sd |= dict(epoch=torch.tensor(self.epoch + 1), history=history, count=torch.tensor(mean.count), smooth=mean.val)
+    if scaler := getattr(self.learn, "scaler", None):
+        sd |= {k: torch.tensor(scaler.state_dict()[k]) for k in ("scale", "_growth_tracker")}
     self.write_history()
     with atomic_write(self.file) as f: save_file({k: v.detach().cpu().contiguous() for k, v in sd.items()}, f)
 
@@ -264,6 +268,7 @@ def load(
         learn.opt.state[p] = {k: v.item() if v.dim() == 0 else v for k, v in state.items()}
     self.start, self.rows = int(sd["epoch"]), sd["history"].tolist()
     self.smooth = int(sd["count"]), sd["smooth"].cpu()
+    if "scale" in sd: self.scale = {k: sd[k].item() for k in ("scale", "_growth_tracker")}
     return self.start
 
 # %% ../nbs/04_train.ipynb #1520ab0d
