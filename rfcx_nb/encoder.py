@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ENCODERS', 'HOP_SECONDS', 'SCORE_HOP', 'Encoder', 'TFLite', 'rows_by_name', 'BirdNET', 'Perch', 'encoder_class',
-           'get_encoder', 'embed_file', 'Features', 'embedding_path', 'embed_recordings', 'EmbeddingDataset',
-           'EmbeddingNet', 'score_embeddings']
+           'get_encoder', 'known_species', 'embed_file', 'Features', 'embedding_path', 'embed_recordings',
+           'EmbeddingDataset', 'EmbeddingNet', 'score_embeddings']
 
 # %% ../nbs/03b_encoder.ipynb #c8110af7
 from .core import InputError, printable, progress
@@ -147,6 +147,18 @@ def get_encoder(
     name): # As for `encoder_class`
     "The encoder of that name, made once per process."
     return Perch(name) if encoder_class(name) is Perch else ENCODERS[name]()
+
+# %% ../nbs/03b_encoder.ipynb #0e23ad34
+def known_species(
+    name,   # As for `encoder_class`
+    names): # Names of species
+    "A sentence: which of `names` the encoder has classes of; empty if it has no classes that can be used."
+    enc = get_encoder(name)
+    if type(enc).class_layer is Encoder.class_layer: return ""
+    known = enc.class_layer(names)[0].any(1)
+    missing = ", ".join(k for k, o in zip(names, known) if not o)
+    return (f"{name} knows {known.sum()} of {len(names)} species by name" +
+            (f"; not {missing} (write scientific or common names)" if missing else ""))
 
 # %% ../nbs/03b_encoder.ipynb #1f9c111b
 HOP_SECONDS = .5 # From window to window, of recordings to learn from or to search

@@ -15,7 +15,7 @@ from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, progress, working
 from .crops import CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
-from .encoder import EmbeddingDataset, ENCODERS, get_encoder
+from .encoder import EmbeddingDataset, ENCODERS, get_encoder, known_species
 from .folds import begin_fold, fold_boxes, read_folds
 from .logmel import LogMel
 from .losses import LOSSES
@@ -391,6 +391,7 @@ def init_run(
         save_config(folder, cfg)
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
+    if cfg.encoder and (said := known_species(cfg.model, species_names(path, len(cfg.species)))): print(said)
     world_size, n = f", {num_distrib()} processes" if num_distrib() > 1 else "", data.boxes.is_tp.sum()
     print(f"{data.boxes.recording_id.nunique()} recordings, {n} boxes confirmed and {len(data.boxes) - n} denied, "
           f"{len(cfg.species)} species; {cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()} "
