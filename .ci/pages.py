@@ -15,7 +15,8 @@ site = f"{cfg.doc_host}{cfg.doc_baseurl}/"
 def body(f): return HTMLExporter().from_notebook_node(nbformat.read(f, 4))[0].split("<body", 1)[1]
 def anchors(text): return {o.lower() for o in re.findall(r'id="([^"]+)"', text) + re.findall(r"\{#([\w.:-]+)", text)}
 files = sorted(root.glob("*.ipynb"))
-with ProcessPoolExecutor(2, get_context("fork")) as ex: pages = {f"{f.stem}.html": t for f, t in zip(files, ex.map(body, files))}
+with ProcessPoolExecutor(2, get_context("fork")) as ex:
+    pages = {f"{f.stem}.html": t for f, t in zip(files, ex.map(body, files))}
 names = {re.sub(r"^\d+[a-z]?_", "", k): k for k in pages} | {k: k for k in pages} # 04_train's page is train.html
 heads = {k: anchors(t) for k, t in pages.items()}
 for page, text in pages.items():

@@ -12,7 +12,7 @@ from .model import freeze, replace_layer, SpeciesNet
 import difflib, importlib.util, logging, urllib.request
 from pathlib import Path
 import timm, torch
-from safetensors import SafetensorError
+from safetensors import safe_open, SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -130,6 +130,11 @@ def _body(arch, stride, n_mels, file): # A body at `stride`, with the weights of
     if stride != 32: return truncate_backbone(arch, stride, n_mels, **how)
     return timm.create_model(arch, in_chans=1, num_classes=0, global_pool="", **how)
 
+def _is_body(file): # Does the file hold the body of a `SpeciesNet`, as `imitate` writes it?
+    try:
+        with safe_open(file, "pt") as o: return (o.metadata() or {}).get("rfcx_nb") == "body"
+    except SafetensorError: return False
+
 # %% ../nbs/03a_backbones.ipynb #858d6676
 def create_model(
     arch:str="densenet121", # Any of timm's networks that gives a map of features
@@ -145,13 +150,17 @@ def create_model(
     _check_arch(arch)
     file, description = find_weights(arch, pretrained)
     if verbose: print(f"{arch}: {description}")
-    try: net = SpeciesNet(_body(arch, stride, n_mels, file), n_species, head_ps, n_mels=n_mels, **kw)
+    own = isinstance(file, Path) and _is_body(file)
+    try: net = SpeciesNet(_body(arch, stride, n_mels, None if own else file), n_species, head_ps, n_mels=n_mels, **kw)
     except (OSError, MemoryError): raise
     except Exception as e: # networks for pictures of one size, or without a map of features, fail each in its own way
         if isinstance(e, InputError) and "this network gives no map" not in str(e): raise
         raise InputError(f"{arch} gives no map of features over time from {n_mels} mel bands: take a convolutional "
                          "network, such as tf_efficientnet_lite0 or densenet121"
                          + (", or more bands" if n_mels < 64 else "")) from None
+    if own: # not an ImageNet network, but a body like this one
+        try: net.body.load_state_dict(load_file(file))
+        except RuntimeError: raise InputError(f"{file} is a body of another model, stride or freq_channel") from None
     return freeze(net) if frozen and file is not None else net
 
 # %% ../nbs/03a_backbones.ipynb #aa3c7127

@@ -8,16 +8,17 @@ __all__ = ['teacher_scores', 'adopt_thresholds', 'rfcx_distill']
 # %% ../nbs/07a_distill.ipynb #bb38ebfa
 from .cli import command
 from .core import as_path, atomic_write, AudioConfig, InputError, local_path, plain_name, save_json, working
+from .imitate import imitate
 from .preprocess import find_recordings
 from .pseudo_labels import soft_labels
 from .runs import (ensure_inputs, load_run, load_training_data, make_config, read_thresholds, RunConfig,
-                          write_model_card, write_thresholds)
+                          stored_input, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
 from .tiled_inference import read_parts, score_folder, Scores, Windows, with_backend
 from .train import rfcx_train
 from .validate import rfcx_validate
 import shutil, tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 import numpy as np
 from fastai.torch_core import default_device
 
@@ -68,11 +69,18 @@ def _write_soft_labels(run, path, file, waves, frames, boxes, n_workers): # For 
     df["start"] += max(seconds - frames*AudioConfig().frame_seconds, 0)/2 # the middle of a longer window
     with atomic_write(file) as f: df.to_parquet(f, index=False)
 
+def _imitated(run, path, cfg, new, waves, mixtures, n_workers): # File of a body that imitates the run's encoder
+    cfg = replace(cfg, species=tuple(run.species))
+    store, errors = ensure_inputs(path, "train", cfg, waves, n_workers)
+    files = [stored_input(cfg, store, k) for k in find_recordings(as_path(path)/"train") if k not in errors]
+    return imitate(cfg, run.cfg.model, files, new, mixtures, n_workers=n_workers)
+
 @command
 def rfcx_distill(
     path:str,                # Folder laid out like Kaggle's; recordings of train/ without a box are learned from too
     model_name:str="model_0",# The run that teaches, all of its folds trained
     student:str="",          # Name of the new run (default: <model_name>_student)
+    mixtures:int=5000,       # Sounds to imitate an encoder on first, if the run has one; 0: none
     waves:str="waves",       # Wave store
     models:str="models",     # Where runs are kept
     n_workers:int=None,      # Processes, and recordings at a time
@@ -88,6 +96,8 @@ def rfcx_distill(
     if cfg.encoder: raise InputError(f"model is {cfg.model}: a student is a network of timm's, without an encoder")
     soft = new/"pseudo.parquet"
     with working(new, "rfcx_distill"):
+        if run.cfg.encoder and mixtures and "pretrained" not in settings:
+            own["pretrained"] = str(_imitated(run, path, cfg, new, waves, mixtures, n_workers))
         if not soft.exists(): _write_soft_labels(run, path, soft, waves, cfg.crop_frames, boxes, n_workers)
     rfcx_train(model_name=new.name, models=models, **kw, **own | dict(pseudo=str(soft)))
     if not (new/"teacher.json").exists(): _finish(run, new, boxes, kw)

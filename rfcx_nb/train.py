@@ -192,8 +192,9 @@ class Checkpoint(Callback):
     order = 65 # after the recorder, before epochs are skipped
     def __init__(self,
         folder, # `fold<k>`, which gets `checkpoint.safetensors` and `history.csv`
-        seed=0):# Seed of the run
-        self.file, self.seed = Path(folder)/"checkpoint.safetensors", seed
+        seed=0, # Seed of the run
+        metrics=("accuracy", "box_lwlrap")): # Names of the learner's metrics
+        self.file, self.seed, self.metrics = Path(folder)/"checkpoint.safetensors", seed, metrics
         self.start, self.rows, self.smooth, self.scale = 0, [], None, None
 
     @property
@@ -246,7 +247,7 @@ def write_history(self:Checkpoint):
 @patch
 def table(self:Checkpoint):
     "DataFrame with the losses and metrics of each epoch."
-    names = ["epoch", "train_loss", "valid_loss", "accuracy", "box_lwlrap"]
+    names = ["epoch", "train_loss", "valid_loss", *self.metrics]
     return pd.DataFrame(self.rows, columns=names).astype(dict(epoch=int))
 
 # %% ../nbs/04_train.ipynb #3bb4a239
@@ -300,9 +301,10 @@ def forget(
 def fit(
     learn,   # From `get_learner`
     cfg,     # `RunConfig`
-    folder): # `fold<k>`, for the checkpoint and the history
+    folder,  # `fold<k>`, for the checkpoint and the history
+    **kw):   # `metrics` of `Checkpoint`
     "Train `learn` by one cycle, from the checkpoint in `folder` if there is one; returns the history, a DataFrame."
-    cp = Checkpoint(folder, cfg.seed)
+    cp = Checkpoint(folder, cfg.seed, **kw)
     start = cp.load(learn)
     if start: print(f"going on after epoch {start} of {cfg.epochs}")
     if start < cfg.epochs:
