@@ -70,8 +70,25 @@ try: cli.run_command(train.rfcx_train, sys.argv[1:])
 except SystemExit: pass
 """
 
+IMITATE = """
+import sys, torch
+from pathlib import Path
+from rfcx_nb.core import AudioConfig
+from rfcx_nb.encoder import Encoder, ENCODERS
+from rfcx_nb.imitate import imitate
+from rfcx_nb.logmel import LogMel
+from rfcx_nb.runs import RunConfig
+class Peaks(Encoder):
+    sample_rate, seconds, n_features = 32_000, 2., 32
+    def __call__(self, wavs):
+        mel = LogMel(AudioConfig(n_mels=32)).mel(torch.from_numpy(wavs))
+        return (mel.amax(-1) - mel.mean(-1)).numpy()
+ENCODERS["peaks"] = Peaks
+imitate(RunConfig(species=("a", "b")), "peaks", sorted(Path(sys.argv[1]).glob("*.npy")), sys.argv[2], 256, 2, 0)
+"""
+
 EAR = """
-import sys, numpy as np
+import sys
 from pathlib import Path
 from rfcx_nb.preprocess import find_recordings
 from rfcx_nb.search import RunEar, map_folder
@@ -117,6 +134,8 @@ def main():
         for n in {1, torch.cuda.device_count()}:
             words = [*run, n, "-m", "rfcx_nb.cli", "rfcx_train", *train, "--model_name", f"team{n}"]
             note(f"torchrun, {n} processes", cuda=call(words)[0])
+        words = ["-c", IMITATE, d/"waves"/"train"]
+        note("imitate", cuda=call([*words, d/"imitated"])[0], cpu=call([*words, d/"imitated_cpu"], cuda=False)[0])
         note("maps", said=call(["-c", EAR, d/"models"/"cuda", forest/"train", d/"maps"])[1].strip())
         for way, flag in (("one pass", []), ("tiles", ["--tiles", "true"])):
             res, out = {}, {k: d/f"{way}-{k}" for k in ("cuda", "again", "cpu")}

@@ -7,12 +7,13 @@ __all__ = ['teacher_scores', 'adopt_thresholds', 'rfcx_distill']
 
 # %% ../nbs/07a_distill.ipynb #bb38ebfa
 from .cli import command
-from .core import as_path, atomic_write, AudioConfig, InputError, local_path, plain_name, save_json, working
+from .core import (as_path, atomic_write, AudioConfig, InputError, load_json, local_path, plain_name, save_json,
+                          working)
 from .imitate import imitate
 from .preprocess import find_recordings
 from .pseudo_labels import soft_labels
-from .runs import (ensure_inputs, load_run, load_training_data, make_config, read_thresholds, RunConfig,
-                          stored_input, write_model_card, write_thresholds)
+from .runs import (ensure_inputs, load_config, load_run, load_training_data, make_config, read_thresholds,
+                          RunConfig, stored_input, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
 from .tiled_inference import read_parts, score_folder, Scores, Windows, with_backend
 from .train import rfcx_train
@@ -58,7 +59,8 @@ def adopt_thresholds(
 
 # %% ../nbs/07a_distill.ipynb #de7ea297
 def _student_settings(cfg, settings): # `RunConfig` of the teacher; settings that were given -> those of the student
-    own = {**asdict(cfg), "epochs": 0} if not cfg.encoder else dict(crop_frames=144, seed=cfg.seed)
+    own = {**asdict(cfg), "epochs": 0} if not cfg.encoder else dict(
+        crop_frames=round(cfg.encoder.seconds/AudioConfig().frame_seconds)//16*16, seed=cfg.seed)
     return {**own, **settings, "n_folds": 1, "species": ()}
 
 def _write_soft_labels(run, path, file, waves, frames, boxes, n_workers): # For a student whose crops have `frames`
@@ -80,7 +82,7 @@ def rfcx_distill(
     path:str,                # Folder laid out like Kaggle's; recordings of train/ without a box are learned from too
     model_name:str="model_0",# The run that teaches, all of its folds trained
     student:str="",          # Name of the new run (default: <model_name>_student)
-    mixtures:int=5000,       # Sounds to imitate an encoder on first, if the run has one; 0: none
+    mixtures:int=5000,       # Sounds to imitate the run's encoder on first, if it has one and no --pretrained is given
     waves:str="waves",       # Wave store
     models:str="models",     # Where runs are kept
     n_workers:int=None,      # Processes, and recordings at a time
@@ -96,8 +98,9 @@ def rfcx_distill(
     if cfg.encoder: raise InputError(f"model is {cfg.model}: a student is a network of timm's, without an encoder")
     soft = new/"pseudo.parquet"
     with working(new, "rfcx_distill"):
-        if run.cfg.encoder and mixtures and "pretrained" not in settings:
-            own["pretrained"] = str(_imitated(run, path, cfg, new, waves, mixtures, n_workers))
+        if run.cfg.encoder and "pretrained" not in settings:
+            if (new/"config.json").exists(): own["pretrained"] = load_config(new).pretrained # goes on as it began
+            elif mixtures: own["pretrained"] = str(_imitated(run, path, cfg, new, waves, mixtures, n_workers))
         if not soft.exists(): _write_soft_labels(run, path, soft, waves, cfg.crop_frames, boxes, n_workers)
     rfcx_train(model_name=new.name, models=models, **kw, **own | dict(pseudo=str(soft)))
     if not (new/"teacher.json").exists(): _finish(run, new, boxes, kw)
@@ -110,6 +113,7 @@ def _finish(run, new, boxes, kw): # Thresholds, prior and model card of a studen
     at = [box_scores(o, boxes) for o in both]
     write_thresholds(adopt_thresholds(read_thresholds(run.path, len(run.species)), *at, run.path.name), new)
     if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
-    licence = run.cfg.encoder.licence if run.cfg.encoder else ""
+    old = load_json(run.path/"teacher.json") if (run.path/"teacher.json").exists() else {}
+    licence = run.cfg.encoder.licence if run.cfg.encoder else old.get("licence", "")
     save_json(dict(name=run.path.name, model=run.cfg.model, folds=len(run.nets), licence=licence), new/"teacher.json")
     write_model_card(new)

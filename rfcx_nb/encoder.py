@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['ENCODERS', 'HOP_SECONDS', 'SCORE_HOP', 'Encoder', 'TFLite', 'rows_by_name', 'BirdNET', 'Perch', 'encoder_class',
-           'get_encoder', 'known_species', 'embed_file', 'Features', 'embedding_path', 'embed_recordings',
-           'EmbeddingDataset', 'EmbeddingNet', 'score_embeddings']
+           'encoder_label', 'has_classes', 'get_encoder', 'known_species', 'embed_file', 'Features', 'embedding_path',
+           'embed_recordings', 'EmbeddingDataset', 'EmbeddingNet', 'score_embeddings']
 
 # %% ../nbs/03b_encoder.ipynb #c8110af7
-from .core import InputError, printable, progress
+from .core import existing_path, InputError, printable, progress
 from .crops import BoxDataset
 from .parallel import file_fingerprint, parallel_map, Parts
 from .preprocess import audio_blocks
@@ -140,12 +140,24 @@ class Perch(Encoder):
 def encoder_class(
     name): # A key of `ENCODERS`, or the path of an ONNX file of Perch 2
     "Class of the encoder of that name; None if there is none."
-    return ENCODERS.get(name, Perch if name.lower().endswith(".onnx") else None)
+    return ENCODERS.get(name, Perch if str(name).lower().endswith(".onnx") else None)
+
+def encoder_label(
+    name): # As for `encoder_class`
+    "What its folders are called: its name, or that of its file, with the file's size."
+    if name in ENCODERS: return name
+    return f"{Path(name).stem}-{existing_path(name, 'the ONNX file of Perch 2').stat().st_size}"
+
+def has_classes(
+    name): # As for `encoder_class`
+    "Has the encoder classes of its own that can be used?"
+    return encoder_class(name).class_layer is not Encoder.class_layer
 
 @lru_cache
 def get_encoder(
     name): # As for `encoder_class`
     "The encoder of that name, made once per process."
+    if not encoder_class(name): raise InputError(f"{name} is not in ENCODERS in this process: give --n_workers 0")
     return Perch(name) if encoder_class(name) is Perch else ENCODERS[name]()
 
 # %% ../nbs/03b_encoder.ipynb #0e23ad34
@@ -153,12 +165,12 @@ def known_species(
     name,   # As for `encoder_class`
     names): # Names of species
     "A sentence: which of `names` the encoder has classes of; empty if it has no classes that can be used."
-    enc = get_encoder(name)
-    if type(enc).class_layer is Encoder.class_layer: return ""
-    known = enc.class_layer(names)[0].any(1)
+    if not has_classes(name): return ""
+    known = get_encoder(name).class_layer(names)[0].any(1)
     missing = ", ".join(k for k, o in zip(names, known) if not o)
-    return (f"{name} knows {known.sum()} of {len(names)} species by name" +
-            (f"; not {missing} (write scientific or common names)" if missing else ""))
+    said = f"{name} knows {known.sum()} of {len(names)} species by name"
+    if not missing: return said
+    return f"{said}; not {missing} (write scientific or common names, and train under another --model_name)"
 
 # %% ../nbs/03b_encoder.ipynb #1f9c111b
 HOP_SECONDS = .5 # From window to window, of recordings to learn from or to search

@@ -16,7 +16,7 @@ from .logmel import LogMel
 from .model import log_mean_exp
 from .parallel import parallel_map
 from .preprocess import open_wave, read_wave
-from .runs import build_model
+from .runs import adopt, build_model, save_config
 from .train import fit, with_precision
 import os, shutil
 from dataclasses import replace
@@ -39,15 +39,16 @@ def _filtered(x, rng): # (n,) sound -> the same with gains of up to 6 dB that ch
     return np.fft.irfft(z*10**(db/20), len(x)).astype(np.float32)
 
 def mix_sounds(
-    files, # Stored waves, none of them empty
+    files, # Stored waves
+    sizes, # (n_files,) samples of each, none of them 0
     n,     # Samples of the mixture
     seed): # Its number
     "(n,) float32: a random window, perhaps faster or slower, with another one, filtered, at a random level."
-    rng, size = np.random.default_rng(seed), np.array([len(open_wave(f)) for f in files], float)
+    rng, share = np.random.default_rng(seed), sizes/sizes.sum()
     def window():
-        k = rng.choice(len(files), p=size/size.sum())
+        k = rng.choice(len(files), p=share)
         m = n if rng.random() < .5 else int(n*rng.uniform(1/1.18, 1.18))
-        x = read_wave(files[k], int(rng.integers(0, max(int(size[k]) - m, 0) + 1)), m)
+        x = read_wave(files[k], int(rng.integers(0, max(sizes[k] - m, 0) + 1)), m)
         if len(x) < m: x = np.pad(x, (0, m - len(x)), mode="wrap")
         return x if m == n else np.interp(np.linspace(0, m - 1, n), np.arange(m), x).astype(np.float32)
     x = window()
@@ -60,38 +61,43 @@ def mix_sounds(
 # %% ../nbs/04d_imitate.ipynb #7321e701
 PART = 100 # Mixtures in a file
 
-def _part(name, files, rate, i, count, file): # Features of mixtures i, i + 1 ... of `files`; returns nothing
+def _part(file, name, files, sizes, rate, numbers): # Write the features of the mixtures with these numbers to `file`
     enc = get_encoder(name)
     def sound(k):
-        x = soxr.resample(mix_sounds(files, round(enc.seconds*rate), k), rate, enc.sample_rate)
+        x = soxr.resample(mix_sounds(files, sizes, round(enc.seconds*rate), k), rate, enc.sample_rate)
         return np.pad(x, (0, max(enc.window - len(x), 0)))[:enc.window].astype(np.float32)
-    feats = np.concatenate([enc(sound(k)[None]) for k in range(i, min(i + PART, count))])
-    with atomic_write(file) as f, open(f, "wb") as o: np.save(o, feats.astype(np.float16))
+    feats = np.concatenate([enc(sound(k)[None]) for k in numbers])
+    if not np.isfinite(feats).all(): raise InputError(f"{name} gives features that are no numbers")
+    with atomic_write(file) as f, open(f, "wb") as o: np.save(o, feats)
 
 def mixture_features(
     name,           # A key of `ENCODERS`, or the file of an encoder
-    files,          # Stored waves, none of them empty
+    files,          # Stored waves
+    sizes,          # (n_files,) samples of each, none of them 0
     rate,           # Their sample rate
     count,          # Mixtures
     folder,         # Where the features are kept
     n_workers=None):# Processes; one per core if None
     "(count, n_features) float32 features of the mixtures 0, 1 ... of `files`."
-    what = name, rate, [(f.name, f.stat().st_size) for f in files]
-    folder = Path(folder)/sha256(repr(what).encode()).hexdigest()[:16]
-    parts = {i: folder/f"{i}-{count}.npy" if i + PART > count else folder/f"{i}.npy" for i in range(0, count, PART)}
-    jobs = [(name, files, rate, i, count, f) for i, f in parts.items() if not f.exists()]
+    what = name, rate, [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    folder, parts = Path(folder)/_digest(what), [range(i, min(i + PART, count)) for i in range(0, count, PART)]
+    done = [folder/f"{o.start}-{o.stop}.npy" for o in parts]
+    jobs = [(f, name, files, sizes, rate, o) for f, o in zip(done, parts) if not f.exists()]
     for _ in progress(parallel_map(_part, jobs, n_workers), len(jobs), f"mixtures for {Path(name).stem}"): pass
-    return np.concatenate([np.load(f) for f in parts.values()]).astype(np.float32)
+    return np.concatenate([np.load(f) for f in done])
+
+def _digest(what): return sha256(repr(what).encode()).hexdigest()[:16]
 
 # %% ../nbs/04d_imitate.ipynb #80c22ff9
 class Imitator(nn.Module):
     "(batch, n_mels, frames) log-mel to (batch, n_features): what an encoder would say."
     def __init__(self,
-        net,         # A `SpeciesNet`, whose head is not used
+        net,         # A `SpeciesNet` on the CPU, whose head is not used
         n_features): # Of the encoder
         super().__init__()
         net.head, self.net = nn.Identity(), net
-        with torch.no_grad(): c, rows = self.net.forward_features(torch.zeros(1, net.n_mels, 128)).shape[1:3]
+        with torch.no_grad(): c, rows = net.eval().forward_features(torch.zeros(1, net.n_mels, 128)).shape[1:3]
+        net.train()
         self.pairs, n = min(rows, 2), c*(rows//min(rows, 2))
         self.last = nn.Sequential(nn.BatchNorm1d(n), nn.Dropout(.2), nn.Linear(n, n_features))
 
@@ -118,17 +124,18 @@ class Mixtures:
     "(sound, features) of mixtures: (n,) and (n_features,) float32."
     def __init__(self,
         files,   # Stored waves
+        sizes,   # (n_files,) samples of each
         n,       # Samples of a mixture
         targets, # (count, n_features) features of the mixtures 0, 1 ...
         numbers, # Numbers of the mixtures in this set
         train=True): # To learn from?
-        self.files, self.n, self.targets, self.numbers = files, n, targets, list(numbers)
+        self.files, self.sizes, self.n, self.targets, self.numbers = files, sizes, n, targets, list(numbers)
         self.split_idx = 0 if train else 1 # fastai's mark for transforms of one split only
 
     def __len__(self): return len(self.numbers)
     def __getitem__(self, i):
         k = self.numbers[i]
-        return torch.from_numpy(mix_sounds(self.files, self.n, k)), torch.from_numpy(self.targets[k])
+        return torch.from_numpy(mix_sounds(self.files, self.sizes, self.n, k)), torch.from_numpy(self.targets[k])
 
 # %% ../nbs/04d_imitate.ipynb #2d70f256
 BODY = "body.safetensors" # Weights of a body that has imitated an encoder
@@ -142,29 +149,43 @@ def imitate(
     epochs=5,       # Times each mixture is heard
     n_workers=None):# Processes
     "Train a body to give the encoder's features; returns the path of its weights. Goes on where it was stopped."
-    folder, enc, files = Path(folder), get_encoder(name), [f for f in files if len(open_wave(f))]
-    if (folder/BODY).exists(): return folder/BODY
+    folder = Path(folder)
     if count < 64: raise InputError(f"mixtures is {count}: at least 64 are needed, or 0 to leave this out")
-    if not files: raise InputError(f"there is no sound that {name} could be imitated on")
-    targets = mixture_features(name, files, cfg.sample_rate, count, folder/"mixtures", n_workers)
-    targets = ((targets - targets.mean(0))/(targets.std(0) + 1e-3)).clip(-5, 5)
-    cfg = with_precision(replace(cfg, epochs=epochs, lr=2e-3))
-    held, n = count//16, round(enc.seconds*cfg.sample_rate)
-    sets = (Mixtures(files, n, targets, o, train) for o, train in ((range(held, count), True), (range(held), False)))
-    torch.manual_seed(cfg.seed)
-    net = Imitator(to_training(build_model(cfg), default_device(), cfg.precision), enc.n_features)
-    mel = LogMel(cfg, cfg.crop_frames, subtract_band_mean=cfg.subtract_band_mean)
-    dls = DataLoaders.from_dsets(*sets, bs=16, device=default_device(), dl_type=DistributedDL, wif=quiet_worker,
-                                 num_workers=min(os.cpu_count(), 8) if n_workers is None else n_workers,
-                                 after_batch=[mel, SpecMask(2, cfg.crop_frames//8, 0)])
-    learn = Learner(dls, net.to(default_device()), loss_func=imitation_loss, lr=cfg.lr, wd=cfg.wd,
-                    cbs=[GradientClip(cfg.grad_clip)], metrics=[AccumMetric(cosine, flatten=False)])
-    work = folder/"imitation"
-    work.mkdir(parents=True, exist_ok=True)
-    last = fit(learn, cfg, work, metrics=("cosine",)).iloc[-1]
-    print(f"{cfg.model} imitates {Path(name).stem} on {count} mixtures: cosine {last.cosine:.2f} with its features, "
-          "held out")
-    body = {k: v.detach().cpu().contiguous() for k, v in net.net.body.state_dict().items()}
-    with atomic_write(folder/BODY) as f: save_file(body, f, dict(rfcx_nb="body"))
-    for o in (work, folder/"mixtures"): shutil.rmtree(o, ignore_errors=True)
+    if not (folder/BODY).exists(): _imitate(cfg, name, files, folder, count, epochs, n_workers)
+    shutil.rmtree(folder/"mixtures", ignore_errors=True)
     return folder/BODY
+
+def _imitate(cfg, name, files, folder, count, epochs, n_workers): # As for `imitate`; writes `BODY`
+    enc, sizes = get_encoder(name), np.array([len(open_wave(f)) for f in files])
+    files, sizes = [f for f, o in zip(files, sizes) if o], sizes[sizes > 0]
+    if not files: raise InputError(f"there is no sound that {name} could be imitated on")
+    targets = mixture_features(name, files, sizes, cfg.sample_rate, count, folder/"mixtures", n_workers)
+    targets = ((targets - targets.mean(0))/(targets.std(0) + 1e-3)).clip(-5, 5)
+    cfg = replace(cfg, epochs=epochs, lr=2e-3)
+    work = folder/"mixtures"/_digest((cfg, targets.sum())) # the checkpoint of just this
+    work.mkdir(parents=True, exist_ok=True)
+    cfg = with_precision(adopt(work, cfg))
+    save_config(work, cfg)
+    last, net = _train_imitator(cfg, enc, files, sizes, targets, work, n_workers)
+    print(f"{cfg.model} imitates {Path(name).stem} on {count} mixtures: cosine {last.cosine:.2f} with its features, "
+          "on mixtures that it has not heard")
+    body = {k: v.detach().cpu().contiguous() for k, v in net.body.state_dict().items()}
+    notes = dict(rfcx_nb="body", encoder=Path(name).stem, licence=enc.licence)
+    with atomic_write(folder/BODY) as f: save_file(body, f, notes)
+
+def _train_imitator(cfg, enc, files, sizes, targets, work, n_workers): # -> last row of its history, `SpeciesNet`
+    held, n, device = len(targets)//16, round(enc.seconds*cfg.sample_rate), default_device()
+    sets = (Mixtures(files, sizes, n, targets, o, train)
+            for o, train in ((range(held, len(targets)), True), (range(held), False)))
+    torch.manual_seed(cfg.seed)
+    half, net = cfg.precision == "float16", Imitator(build_model(cfg), enc.n_features)
+    to_training(net.net, device, "float32" if half else cfg.precision)
+    tfms = [LogMel(cfg, cfg.crop_frames, subtract_band_mean=cfg.subtract_band_mean)]
+    if cfg.specaugment: tfms.append(SpecMask(2, cfg.crop_frames//8, 0))
+    dls = DataLoaders.from_dsets(*sets, bs=cfg.bs, device=device, dl_type=DistributedDL, wif=quiet_worker,
+                                 num_workers=min(os.cpu_count(), 8) if n_workers is None else n_workers,
+                                 after_batch=tfms)
+    learn = Learner(dls, net.to(device), loss_func=imitation_loss, lr=cfg.lr, wd=cfg.wd,
+                    cbs=[GradientClip(cfg.grad_clip)], metrics=[AccumMetric(cosine, flatten=False)])
+    if half: learn.to_fp16() # scales the loss
+    return fit(learn, cfg, work, metrics=("cosine",)).iloc[-1], net.net

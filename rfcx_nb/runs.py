@@ -11,11 +11,11 @@ __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'FIELD', 'CA
 
 # %% ../nbs/03f_runs.ipynb #778f7027
 from .annotations import write_boxes_csv
-from .backbones import create_model, load_weights
+from .backbones import body_notes, create_model, load_weights
 from .core import (as_path, atomic_write, AudioConfig, csv_unescape, existing_path, from_dict, InputError,
                           load_json, local_path, Number, read_csv_table, save_json, settings, within)
 from .crops import read_boxes, read_species
-from .encoder import embed_recordings, embedding_path, EmbeddingNet, encoder_class
+from .encoder import embed_recordings, embedding_path, EmbeddingNet, encoder_class, encoder_label
 from .losses import LOSSES
 from .model import HEADS, to_device
 from .preprocess import find_recordings, preprocess
@@ -98,7 +98,7 @@ def _check_names(cfg): # `cfg`, or an `InputError` if its loss or its head is no
     return cfg
 
 # %% ../nbs/03f_runs.ipynb #2fae3129
-FILES = "pseudo", "pretrained" # Settings that may name a file
+FILES = "pseudo", "pretrained", "model" # Settings that may name a file
 
 def load_config(folder): # `models/<model_name>`
     "The `RunConfig` of a run; raises `InputError` if there is none."
@@ -123,7 +123,8 @@ def adopt(
     cfg = replace(cfg, species=cfg.species or old.species, epochs=cfg.epochs or old.epochs, precision=precision)
     a, b = asdict(old), asdict(cfg)
     for k in FILES:
-        if a[k] and b[k] and Path(a[k]).resolve() == Path(b[k]).resolve(): a[k] = b[k]
+        x, y = Path(a[k]), Path(b[k])
+        if x.resolve() == y.resolve() or (x.name == y.name and not x.exists()): a[k] = b[k] # perhaps moved
     diff = [f"{k}={a[k]}, now {b[k]}" for k in b if a[k] != b[k]]
     if diff: raise InputError(f"{folder} was trained with {'; '.join(diff)}: choose another --model_name")
     return old
@@ -139,6 +140,7 @@ def save_config(
                          "all machines must share the disk of --models and --waves")
     for k in FILES: # a bare name if it is in the run's folder, which may be moved
         f = Path(getattr(cfg, k)).resolve()
+        if k == "model" and f.suffix.lower() != ".onnx": continue
         if f.is_file(): cfg = replace(cfg, **{k: f.name if f.parent == folder.resolve() else str(f)})
     save_json(cfg, folder/"config.json")
 
@@ -319,7 +321,8 @@ def ensure_inputs(
     if not cfg.encoder:
         man = preprocess(path, split, waves, ids, cfg.sample_rate, n_workers=n_workers)
         return Path(waves)/split, man.error[man.status != "ok"].to_dict()
-    found, store = find_recordings(as_path(path)/split), local_path(waves, "waves")/f"{split}-{Path(cfg.model).stem}"
+    found = find_recordings(as_path(path)/split)
+    store = local_path(waves, "waves")/f"{split}-{encoder_label(cfg.model)}"
     ids = list(found) if ids is None else ids
     errors = embed_recordings(cfg.model, {k: found[k] for k in ids if k in found}, store, n_workers)
     return store, errors | {k: f"no recording {k} in {as_path(path)/split}" for k in ids if k not in found}
@@ -437,9 +440,12 @@ def card_table(folder): # `models/<model_name>`
 def _licence(cfg, folder): # sentence about the weights of the run in `folder`
     teacher = load_json(folder/"teacher.json") if (folder/"teacher.json").exists() else {}
     if teacher.get("licence"):
-        return (f"It has learned from the scores of `{teacher['name']}`, which hears by the encoder "
+        return (f"It has learned from `{teacher['name']}`, which hears by the encoder "
                 f"`{teacher['model']}`: {teacher['licence']}. Treat that licence as binding for these weights too.")
     if cfg.encoder: return f"It needs the encoder `{cfg.model}`: {cfg.encoder.licence or 'no licence is stated'}."
+    if notes := body_notes(cfg.pretrained):
+        return (f"Its body has imitated the encoder `{notes['encoder']}`: "
+                f"{notes['licence'] or 'no licence is stated'}. Treat that licence as binding for these weights too.")
     return (f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; "
             "the licence of those weights holds for these too.")
 

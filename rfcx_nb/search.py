@@ -10,7 +10,7 @@ __all__ = ['SOUND', 'Ear', 'TemplateEar', 'EncoderEar', 'RunEar', 'get_ear', 'sl
 from .core import AudioConfig, InputError, progress
 from .crops import mel_rows
 from .detections import DETECTION_COLS
-from .encoder import embed_recordings, encoder_class, ENCODERS, Features, get_encoder, HOP_SECONDS
+from .encoder import embed_recordings, encoder_class, encoder_label, ENCODERS, Features, get_encoder, HOP_SECONDS
 from .logmel import LogMel, normalize
 from .preprocess import audio_blocks
 from .runs import load_run
@@ -93,7 +93,7 @@ class EncoderEar(Ear):
     "The features of a frozen encoder: one row, a column per window."
     step = HOP_SECONDS
     def __init__(self, model): # As for `encoder_class`
-        self.model, self.name = model, Path(model).stem
+        self.model, self.name = model, encoder_label(model)
         self.width = get_encoder(model).seconds # raises `InputError` if it is not installed
 
     def embed(self, # As for `Ear`

@@ -16,7 +16,7 @@ from .backends import (BACKENDS, check_backend, cpu_name, fastest, has_bf16, mis
 from .cli import command
 from .core import (as_path, atomic_write, csv_escape, existing_path, InputError, load_json, local_path,
                           plain_name, printable, progress, save_json, working)
-from .encoder import embed_recordings, embedding_path, score_embeddings, SCORE_HOP
+from .encoder import embed_recordings, embedding_path, encoder_label, score_embeddings, SCORE_HOP
 from .logmel import LogMel, normalize
 from .model import one_pass_fits, to_device
 from .parallel import parallel_map, Parts
@@ -522,7 +522,9 @@ def predict(
     run, n = with_backend(run, windows, backend, store.folder), len(run.nets)
     print(f"{len(ids)} recordings of {data}, {n} fold{'' if n == 1 else 's'} of {run.path.name} ({run.cfg.model}), "
           f"{_describe(run, windows)}, on {default_device()}")
-    t, features = perf_counter(), local_path(waves, "waves")/f"{data.name}-{Path(run.cfg.model).stem}-{SCORE_HOP:g}s"
+    t, features = perf_counter(), None
+    if run.cfg.encoder:
+        features = local_path(waves, "waves")/f"{data.name}-{encoder_label(run.cfg.model)}-{SCORE_HOP:g}s"
     files, settings = {k: found[k] for k in ids if k in found}, score_settings(run, windows, data)
     done = score_folder(run, files, store, settings, windows, n_workers, features, scheduler, keep)
     t = perf_counter() - t

@@ -15,7 +15,7 @@ from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, progress, working
 from .crops import CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
-from .encoder import EmbeddingDataset, ENCODERS, get_encoder, known_species
+from .encoder import EmbeddingDataset, ENCODERS, get_encoder, has_classes, known_species
 from .folds import begin_fold, fold_boxes, read_folds
 from .logmel import LogMel
 from .losses import LOSSES
@@ -157,7 +157,7 @@ def get_learner(
     if net is None:
         net = build_model(cfg)
         if not cfg.encoder: net.head.set_bands(band_rows(cfg, dls.train_ds.boxes)/cfg.n_mels)
-        elif names: net.set_classes(*get_encoder(cfg.model).class_layer(names))
+        elif names and has_classes(cfg.model): net.set_classes(*get_encoder(cfg.model).class_layer(names))
     loss, cbs = cfg.objective, [GradientClip(cfg.grad_clip)]
     if cfg.mixup and not loss.masked: cbs.append(MixUp(.4))
     if num_distrib() > 1: cbs.append(DDPCallback())
@@ -293,7 +293,7 @@ def forget(
     self:Checkpoint,
     why): # Why the checkpoint cannot be used
     "Remove the checkpoint and print why; returns 0, the epoch to begin with."
-    print(f"{self.file} is damaged ({why}): this fold is trained again from its beginning")
+    print(f"{self.file} is damaged ({why}): this training begins again")
     self.file.unlink(missing_ok=True)
     return 0
 
@@ -393,7 +393,8 @@ def init_run(
         save_config(folder, cfg)
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
-    if cfg.encoder and (said := known_species(cfg.model, species_names(path, len(cfg.species)))): print(said)
+    if cfg.encoder and has_classes(cfg.model):
+        print(known_species(cfg.model, read_thresholds(folder, len(cfg.species)).species))
     world_size, n = f", {num_distrib()} processes" if num_distrib() > 1 else "", data.boxes.is_tp.sum()
     print(f"{data.boxes.recording_id.nunique()} recordings, {n} boxes confirmed and {len(data.boxes) - n} denied, "
           f"{len(cfg.species)} species; {cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()} "
