@@ -1,10 +1,9 @@
 """The pages of the site, by nbdev's own processing: every link between them, and to a heading, leads somewhere, and
 every picture is there. Run in the folder of settings.ini."""
 import html, re, sys, warnings
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 import nbformat
+from joblib import delayed, Parallel
 from nbconvert import HTMLExporter
 from nbdev.config import get_config
 from nbdev.serve import proc_nbs
@@ -15,8 +14,7 @@ site = f"{cfg.doc_host}{cfg.doc_baseurl}/"
 def body(f): return HTMLExporter().from_notebook_node(nbformat.read(f, 4))[0].split("<body", 1)[1]
 def anchors(text): return {o.lower() for o in re.findall(r'id="([^"]+)"', text) + re.findall(r"\{#([\w.:-]+)", text)}
 files = sorted(root.glob("*.ipynb"))
-with ProcessPoolExecutor(2, get_context("fork")) as ex:
-    pages = {f"{f.stem}.html": t for f, t in zip(files, ex.map(body, files))}
+pages = {f"{f.stem}.html": t for f, t in zip(files, Parallel(2)(delayed(body)(f) for f in files))}
 names = {re.sub(r"^\d+[a-z]?_", "", k): k for k in pages} | {k: k for k in pages} # 04_train's page is train.html
 heads = {k: anchors(t) for k, t in pages.items()}
 for page, text in pages.items():
