@@ -82,7 +82,7 @@ def rfcx_distill(
     path:str,                # Folder laid out like Kaggle's; recordings of train/ without a box are learned from too
     model_name:str="model_0",# The run that teaches, all of its folds trained
     student:str="",          # Name of the new run (default: <model_name>_student)
-    mixtures:int=5000,       # Sounds to imitate the run's encoder on first, if it has one and no --pretrained is given
+    mixtures:int=0,          # Sounds on which to imitate the run's encoder first, if it has one (try 5000); 0: none
     waves:str="waves",       # Wave store
     models:str="models",     # Where runs are kept
     n_workers:int=None,      # Processes, and recordings at a time
