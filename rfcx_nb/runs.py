@@ -93,6 +93,7 @@ def make_config(
     return _check_names(replace(cfg, sample_rate=cfg.encoder.sample_rate) if cfg.encoder else cfg)
 
 def _check_names(cfg): # `cfg`, or an `InputError` if its loss or its head is not known
+    if cfg.model == "perch": raise InputError("model is perch: give the path of its file, as in --model perch_v2.onnx")
     for k, known in dict(loss=LOSSES, head=HEADS).items():
         if (v := getattr(cfg, k)) not in known: raise InputError(f"{k} is {v}: it should be {' or '.join(known)}")
     return cfg
