@@ -184,7 +184,7 @@ class StopIfNotFinite(Callback):
                              "features, and give the same command again, which makes them anew")
         lr = f"{self.opt.hypers[-1]['lr']:.2g}"
         raise InputError(f"the loss is not a finite number in {where}, at a learning rate of {lr}: train under another "
-                         "--model_name with a smaller --lr or --clip. The last good checkpoint is kept")
+                         "--model_name with a smaller --lr or --grad_clip. The last good checkpoint is kept")
 
 # %% ../nbs/04_train.ipynb #2c0986ae
 class Checkpoint(Callback):
@@ -218,7 +218,7 @@ class Checkpoint(Callback):
         net = get_model(self.model).state_dict()
         if not is_finite(net):
             raise InputError(f"the weights are not finite numbers after epoch {self.epoch}: train under another "
-                             "--model_name with a smaller --lr or --clip. The last good checkpoint is kept")
+                             "--model_name with a smaller --lr or --grad_clip. The last good checkpoint is kept")
         self.rows.append([self.epoch, *map(float, self.recorder.values[-1])])
         if not rank_distrib(): self.save(net)
         distrib_barrier()
