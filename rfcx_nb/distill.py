@@ -7,13 +7,12 @@ __all__ = ['teacher_scores', 'adopt_thresholds', 'rfcx_distill']
 
 # %% ../nbs/07a_distill.ipynb #bb38ebfa
 from .cli import command
-from .core import (as_path, atomic_write, AudioConfig, InputError, load_json, local_path, plain_name, save_json,
-                          working)
+from .core import as_path, atomic_write, AudioConfig, InputError, local_path, plain_name, save_json, working
 from .imitate import imitate
 from .preprocess import find_recordings
 from .pseudo_labels import soft_labels
-from .runs import (ensure_inputs, load_config, load_run, load_training_data, make_config, read_thresholds,
-                          RunConfig, stored_input, write_model_card, write_thresholds)
+from .runs import (ensure_inputs, load_config, load_run, load_training_data, make_config, read_teacher,
+                          read_thresholds, RunConfig, stored_input, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
 from .tiled_inference import read_parts, score_folder, Scores, Windows, with_backend
 from .train import rfcx_train
@@ -113,7 +112,6 @@ def _finish(run, new, boxes, kw): # Thresholds, prior and model card of a studen
     at = [box_scores(o, boxes) for o in both]
     write_thresholds(adopt_thresholds(read_thresholds(run.path, len(run.species)), *at, run.path.name), new)
     if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
-    old = load_json(run.path/"teacher.json") if (run.path/"teacher.json").exists() else {}
-    licence = run.cfg.encoder.licence if run.cfg.encoder else old.get("licence", "")
+    licence = run.cfg.encoder.licence if run.cfg.encoder else read_teacher(run.path).get("licence", "")
     save_json(dict(name=run.path.name, model=run.cfg.model, folds=len(run.nets), licence=licence), new/"teacher.json")
     write_model_card(new)

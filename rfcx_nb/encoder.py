@@ -116,7 +116,7 @@ class Perch(Encoder):
     sample_rate, seconds, n_features, licence = 32_000, 5., 1536, "Perch 2 by Google DeepMind: Apache 2.0"
     def __init__(self,
         file): # Path of the ONNX file, such as perch_v2.onnx
-        if not Path(file).is_file(): raise InputError(f"{file} does not exist: it should be the ONNX file of Perch 2")
+        existing_path(file, "the ONNX file of Perch 2")
         try: from onnxruntime import InferenceSession, SessionOptions
         except ImportError: raise InputError(f"{file} needs the package onnxruntime: pip install onnxruntime") from None
         options = SessionOptions()
@@ -157,8 +157,9 @@ def has_classes(
 def get_encoder(
     name): # As for `encoder_class`
     "The encoder of that name, made once per process."
-    if not encoder_class(name): raise InputError(f"{name} is not in ENCODERS in this process: give --n_workers 0")
-    return Perch(name) if encoder_class(name) is Perch else ENCODERS[name]()
+    make = encoder_class(name)
+    if not make: raise InputError(f"{name} is not in ENCODERS in this process: give --n_workers 0")
+    return make() if name in ENCODERS else make(name)
 
 # %% ../nbs/03b_encoder.ipynb #0e23ad34
 def known_species(

@@ -7,7 +7,7 @@ __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'FIELD', 'CA
            'RunConfig', 'make_config', 'load_config', 'adopt', 'save_config', 'build_model', 'Run', 'load_run',
            'default_thresholds', 'write_thresholds', 'read_thresholds', 'weights_id', 'field_thresholds',
            'read_prevalence', 'ensure_inputs', 'stored_input', 'run_species', 'pseudo_table', 'soft_ids',
-           'TrainingData', 'load_training_data', 'card_table', 'write_model_card']
+           'TrainingData', 'load_training_data', 'card_table', 'read_teacher', 'write_model_card']
 
 # %% ../nbs/03f_runs.ipynb #778f7027
 from .annotations import write_boxes_csv
@@ -438,8 +438,13 @@ def card_table(folder): # `models/<model_name>`
     return "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in rows)
 
 # %% ../nbs/03f_runs.ipynb #b0d8b616
+def read_teacher(folder): # `models/<model_name>`
+    "Dict of what `rfcx_distill` noted of the run's teacher: `name`, `model`, `folds`, `licence`; empty if it has none."
+    f = Path(folder)/"teacher.json"
+    return load_json(f) if f.exists() else {}
+
 def _licence(cfg, folder): # sentence about the weights of the run in `folder`
-    teacher = load_json(folder/"teacher.json") if (folder/"teacher.json").exists() else {}
+    teacher = read_teacher(folder)
     if teacher.get("licence"):
         return (f"It has learned from `{teacher['name']}`, which hears by the encoder "
                 f"`{teacher['model']}`: {teacher['licence']}. Treat that licence as binding for these weights too.")

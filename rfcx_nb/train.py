@@ -393,8 +393,8 @@ def init_run(
         save_config(folder, cfg)
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
-    if cfg.encoder and has_classes(cfg.model):
-        print(known_species(cfg.model, read_thresholds(folder, len(cfg.species)).species))
+    said = known_species(cfg.model, read_thresholds(folder, len(cfg.species)).species) if cfg.encoder else ""
+    if said: print(said)
     world_size, n = f", {num_distrib()} processes" if num_distrib() > 1 else "", data.boxes.is_tp.sum()
     print(f"{data.boxes.recording_id.nunique()} recordings, {n} boxes confirmed and {len(data.boxes) - n} denied, "
           f"{len(cfg.species)} species; {cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()} "
