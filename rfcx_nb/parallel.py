@@ -8,7 +8,7 @@ __all__ = ['MAX_PENDING', 'parallel_map', 'dask_client', 'dask_map', 'file_finge
 # %% ../nbs/parallel.ipynb #b0790448
 from .cli import quiet_worker
 from .core import atomic_write, InputError, printable
-import asyncio, logging, multiprocessing, os
+import asyncio, logging, multiprocessing, os, sys
 from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -19,7 +19,12 @@ from pathlib import Path
 from uuid import uuid4
 
 # %% ../nbs/parallel.ipynb #b6206f72
-def _pool(n): return ProcessPoolExecutor(n, initializer=quiet_worker)
+def _begin(): # In a new process
+    quiet_worker()
+    os.environ["OMP_NUM_THREADS"] = "1" # of a torch that is loaded later; one that is loaded has its threads already
+    if "torch" in sys.modules: sys.modules["torch"].set_num_threads(1)
+
+def _pool(n): return ProcessPoolExecutor(n, initializer=_begin)
 
 def _share(f, left, n): # Function; {number: job}, from which finished jobs are removed; processes -> results
     with _pool(n) as ex:
