@@ -58,16 +58,19 @@ def adopt_thresholds(
 
 # %% ../nbs/07a_distill.ipynb #de7ea297
 def _student_settings(cfg, settings): # `RunConfig` of the teacher; settings that were given -> those of the student
-    own = {**asdict(cfg), "epochs": 0} if not cfg.encoder else dict(
-        crop_frames=round(cfg.encoder.seconds/AudioConfig().frame_seconds)//16*16, seed=cfg.seed)
+    if cfg.encoder:
+        sound = AudioConfig(**{k: settings[k] for k in ("sample_rate", "hop_length") if k in settings})
+        own = dict(crop_frames=round(cfg.encoder.seconds/sound.frame_seconds)//16*16, seed=cfg.seed)
+    else: own = {**asdict(cfg), "epochs": 0}
     return {**own, **settings, "n_folds": 1, "species": ()}
 
-def _write_soft_labels(run, path, file, waves, frames, boxes, n_workers): # For a student whose crops have `frames`
-    df = teacher_scores(run, path, waves, [frames], n_workers)
+def _write_soft_labels(run, path, file, waves, cfg, boxes, n_workers): # For a student with the `RunConfig` `cfg`
+    length = cfg.crop_frames*cfg.frame_seconds
+    df = teacher_scores(run, path, waves, [round(length/run.cfg.frame_seconds)], n_workers)
     seconds = (df.end - df.start).max()
     df = soft_labels(df, boxes, seconds).assign(fold=0)
     if not len(df): raise InputError("no recording is as long as a crop: there is nothing to teach")
-    df["start"] += max(seconds - frames*AudioConfig().frame_seconds, 0)/2 # the middle of a longer window
+    df["start"] += max(seconds - length, 0)/2 # the middle of a longer window
     with atomic_write(file) as f: df.to_parquet(f, index=False)
 
 def _imitated(run, path, cfg, new, waves, mixtures, n_workers): # File of a body that imitates the run's encoder
@@ -100,7 +103,7 @@ def rfcx_distill(
         if run.cfg.encoder and "pretrained" not in settings:
             if (new/"config.json").exists(): own["pretrained"] = load_config(new).pretrained # goes on as it began
             elif mixtures: own["pretrained"] = str(_imitated(run, path, cfg, new, waves, mixtures, n_workers))
-        if not soft.exists(): _write_soft_labels(run, path, soft, waves, cfg.crop_frames, boxes, n_workers)
+        if not soft.exists(): _write_soft_labels(run, path, soft, waves, cfg, boxes, n_workers)
     rfcx_train(model_name=new.name, models=models, **kw, **own | dict(pseudo=str(soft)))
     if not (new/"teacher.json").exists(): _finish(run, new, boxes, kw)
     print(f"{new}: one network in place of {len(run.nets)}; its thresholds are those of {name}")

@@ -115,7 +115,9 @@ def _read_truth(
     "All calls of the test set: recording, start, end, species; raises `InputError` for a row that cannot be used."
     df, wrong = read_tables(boxes, label)
     if wrong: raise InputError(wrong[0][3])
-    df = check_rows(match_recordings(df, found, recordings), durations(found)[0])
+    seconds, bad = durations(found)
+    if bad: print(f"  {len(bad)} recordings, such as {min(bad)}, cannot be read as audio: their calls count as missed")
+    df = check_rows(match_recordings(df, found, recordings), seconds)
     df = df[df.is_tp & (df.wrong != "the same box again")]
     for o in df[df.wrong != ""].itertuples(): raise InputError(f"{o.table}, row {o.row}: {o.wrong}")
     if not len(df): raise InputError(f"{boxes} names no call")

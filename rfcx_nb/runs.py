@@ -142,6 +142,7 @@ def save_config(
     for k in FILES: # a bare name if it is in the run's folder, which may be moved
         f = Path(getattr(cfg, k)).resolve()
         if k == "model" and f.suffix.lower() != ".onnx": continue
+        if k == "pretrained" and cfg.pretrained.lower() in ("auto", "true", "false"): continue # words, not files
         if f.is_file(): cfg = replace(cfg, **{k: f.name if f.parent == folder.resolve() else str(f)})
     save_json(cfg, folder/"config.json")
 
@@ -444,14 +445,15 @@ def read_teacher(folder): # `models/<model_name>`
     return load_json(f) if f.exists() else {}
 
 def _licence(cfg, folder): # sentence about the weights of the run in `folder`
-    teacher = read_teacher(folder)
+    teacher, notes, binding = read_teacher(folder), body_notes(cfg.pretrained), ""
     if teacher.get("licence"):
-        return (f"It has learned from `{teacher['name']}`, which hears by the encoder "
-                f"`{teacher['model']}`: {teacher['licence']}. Treat that licence as binding for these weights too.")
+        binding = (f"It has learned from `{teacher['name']}`, which hears by the encoder "
+                   f"`{teacher['model']}`: {teacher['licence']}")
+    elif notes:
+        licence = notes["licence"] or "no licence is stated"
+        binding = f"Its body has imitated the encoder `{notes['encoder']}`: {licence}"
+    if binding: return f"{binding}. Treat that licence as binding for these weights too."
     if cfg.encoder: return f"It needs the encoder `{cfg.model}`: {cfg.encoder.licence or 'no licence is stated'}."
-    if notes := body_notes(cfg.pretrained):
-        return (f"Its body has imitated the encoder `{notes['encoder']}`: "
-                f"{notes['licence'] or 'no licence is stated'}. Treat that licence as binding for these weights too.")
     return (f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; "
             "the licence of those weights holds for these too.")
 
