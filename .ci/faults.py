@@ -20,7 +20,7 @@ from rfcx_nb.cli import run_command
 from rfcx_nb.annotations import rfcx_import
 from rfcx_nb.check import rfcx_check
 from rfcx_nb.detections import rfcx_detect
-from rfcx_nb.evaluate import rfcx_compare, rfcx_evaluate
+from rfcx_nb.evaluate import rfcx_evaluate
 from rfcx_nb.export import rfcx_export
 from rfcx_nb.find import rfcx_find
 from rfcx_nb.forest import make_forest
@@ -55,8 +55,8 @@ COMMANDS = dict(
     rfcx_find=(rfcx_find, "--path {src}/data/train --query {src}/boxes.csv --n 5 --out like --n_workers 0 "
                "--format csv,parquet,raven,audacity", "like"),
     rfcx_ensemble=(rfcx_ensemble, "scored/submission.csv scored/submission.csv --out mean.csv", "mean.csv"),
-    rfcx_evaluate=(rfcx_evaluate, "--detections found --truth {src}/data/test_events.csv --recordings {src}/data/test --names {src}/data/species.csv "
-                   "--out evaluation.csv", "evaluation.csv"),
+    rfcx_evaluate=(rfcx_evaluate, "--detections found --truth {src}/data/test_events.csv --recordings {src}/data/test "
+                   "--names {src}/data/species.csv --out evaluation.csv", "evaluation.csv"),
     rfcx_export=(rfcx_export, "--fold 0", "models"),
     rfcx_pseudo_label=(rfcx_pseudo_label, "--path {src}/data --rounds 1 --n_workers 0", "models"),
     rfcx_distill=(rfcx_distill, "--path {src}/data --n_workers 0 --epochs 2", "models"))

@@ -267,10 +267,11 @@ def preprocess(
     sample_rate:int=32_000, # Rate to store, in Hz
     dtype="int16",          # "int16", or "float32" at twice the size
     n_workers:int=None,     # Processes; one per core if None, 0 for none
-    scheduler=""):          # Address of a Dask cluster whose machines share the disk of `waves`
+    scheduler="",           # Address of a Dask cluster whose machines share the disk of `waves`
+    files=None):            # Dict of id to audio file in place of the split's recordings
     "Store the recordings of `path`/`split`; returns their rows of the manifest, with a row for each that failed."
     data, folder = as_path(path)/plain_name(split, "--split"), local_path(waves, "waves").absolute()/split
-    found = find_recordings(data)
+    found = find_recordings(data) if files is None else files
     ids = list(found) if recordings is None else list(dict.fromkeys(recordings))
     def todo():
         man, key = read_manifest(folder), (sample_rate, dtype)

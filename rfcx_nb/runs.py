@@ -263,7 +263,7 @@ def weights_id(run): # `Run`
     "A short text that tells its networks and settings from others."
     return sha256(json.dumps(run.digests(), sort_keys=True).encode()).hexdigest()[:12]
 
-FIELD = ["precision", "precision_low", "precision_high", "recall"] # What a check says of a threshold
+FIELD = ["precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high"] # From a check
 
 def field_thresholds(
     run,   # `Run`
@@ -318,12 +318,13 @@ def ensure_inputs(
     cfg,           # `RunConfig`
     waves,         # Wave store
     n_workers=None,# Processes that decode; one per core if None
-    ids=None):     # Recording ids wanted; all if None
+    ids=None,      # Recording ids wanted; all if None
+    files=None):   # Dict of id to audio file in place of the split's recordings
     "Decode recordings, or compute their features; returns their folder and a dict of recording id to error."
     if not cfg.encoder:
-        man = preprocess(path, split, waves, ids, cfg.sample_rate, n_workers=n_workers)
+        man = preprocess(path, split, waves, ids, cfg.sample_rate, n_workers=n_workers, files=files)
         return Path(waves)/split, man.error[man.status != "ok"].to_dict()
-    found = find_recordings(as_path(path)/split)
+    found = find_recordings(as_path(path)/split) if files is None else files
     store = local_path(waves, "waves")/f"{split}-{encoder_label(cfg.model)}"
     ids = list(found) if ids is None else ids
     errors = embed_recordings(cfg.model, {k: found[k] for k in ids if k in found}, store, n_workers)
@@ -387,8 +388,10 @@ def load_training_data(
     cfg, boxes = replace(cfg, species=run_species(path, cfg)), read_boxes(path)
     if not cfg.objective.masked: boxes = boxes[boxes.recording_id.isin(boxes.recording_id[boxes.is_tp])]
     ids = boxes.recording_id.unique()
-    if cfg.pseudo: ids = pd.unique(np.r_[ids, pseudo_table(cfg).recording_id])
     store, errors = ensure_inputs(path, "train", cfg, waves, n_workers, ids)
+    if cfg.pseudo: # those that are there already may be of another folder, see `rfcx_distill`
+        more = [k for k in pseudo_table(cfg).recording_id.unique() if not stored_input(cfg, store, k).exists()]
+        errors |= ensure_inputs(path, "train", cfg, waves, n_workers, more)[1]
     for e in errors.values(): print(f"left out: {e}")
     boxes = boxes[~boxes.recording_id.isin(errors)]
     if not boxes.is_tp.any():

@@ -342,9 +342,13 @@ def field_rates(folder): # Folder that `rfcx_detect` wrote
 def add_calls(
     df,   # From `rates` or `summarize_species`
     field):# From `field_rates`
-    "`df` with `calls_per_hour`, empty for species whose precision and recall are not known."
-    k = (field.precision/field.recall).replace(np.inf, np.nan)
-    return df.assign(calls_per_hour=(df.per_hour*df.species.map(k).astype(float)).round(4))
+    "`df` with `calls_per_hour`, `calls_low`, `calls_high`, empty where precision and recall are not known."
+    t = np.log(field[FIELD].where(field.recall > 0).clip(lower=1e-3))
+    down = np.hypot(t.precision - t.precision_low, t.recall_high - t.recall)
+    up = np.hypot(t.precision_high - t.precision, t.recall - t.recall_low)
+    factors = dict(calls_per_hour=0, calls_low=-down, calls_high=up)
+    k = {c: np.exp(t.precision - t.recall + o) for c, o in factors.items()}
+    return df.assign(**{c: (df.per_hour*df.species.map(o).astype(float)).round(4) for c, o in k.items()})
 
 # %% ../nbs/10_survey.ipynb #8e74c42a
 def _write_table(df, file): # Table; path without its ending
@@ -384,7 +388,7 @@ def _describe_species(t): # Row of the summary
          "recorder-hour")
     if t.precision == t.precision:
         s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), "
-        s += f"about {t.calls_per_hour:.1f} calls per recorder-hour"
+        s += f"about {t.calls_per_hour:.1f} ({t.calls_low:.1f} to {t.calls_high:.1f}) calls per recorder-hour"
     return s
 
 @command
