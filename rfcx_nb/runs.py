@@ -11,7 +11,7 @@ __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'FIELD', 'CA
 
 # %% ../nbs/03f_runs.ipynb #778f7027
 from .annotations import write_boxes_csv
-from .backbones import body_notes, create_model, load_weights
+from .backbones import body_notes, create_model, load_weights, PRETRAINED
 from .core import (as_path, atomic_write, AudioConfig, csv_unescape, existing_path, from_dict, InputError,
                           load_json, local_path, Number, read_csv_table, save_json, settings, within)
 from .crops import read_boxes, read_species
@@ -142,7 +142,7 @@ def save_config(
     for k in FILES: # a bare name if it is in the run's folder, which may be moved
         f = Path(getattr(cfg, k)).resolve()
         if k == "model" and f.suffix.lower() != ".onnx": continue
-        if k == "pretrained" and cfg.pretrained.lower() in ("auto", "true", "false"): continue # words, not files
+        if k == "pretrained" and cfg.pretrained.lower() in PRETRAINED: continue # a word, whatever lies here
         if f.is_file(): cfg = replace(cfg, **{k: f.name if f.parent == folder.resolve() else str(f)})
     save_json(cfg, folder/"config.json")
 
@@ -314,7 +314,7 @@ def prior(self:Run):
 # %% ../nbs/03f_runs.ipynb #51f5f525
 def ensure_inputs(
     path,          # Folder laid out like Kaggle's
-    split,         # Folder of recordings in `path`: train or test
+    split,         # Folder of recordings in `path`, train or test, and of the store
     cfg,           # `RunConfig`
     waves,         # Wave store
     n_workers=None,# Processes that decode; one per core if None
@@ -389,9 +389,11 @@ def load_training_data(
     if not cfg.objective.masked: boxes = boxes[boxes.recording_id.isin(boxes.recording_id[boxes.is_tp])]
     ids = boxes.recording_id.unique()
     store, errors = ensure_inputs(path, "train", cfg, waves, n_workers, ids)
-    if cfg.pseudo: # those that are there already may be of another folder, see `rfcx_distill`
-        more = [k for k in pseudo_table(cfg).recording_id.unique() if not stored_input(cfg, store, k).exists()]
-        errors |= ensure_inputs(path, "train", cfg, waves, n_workers, more)[1]
+    if cfg.pseudo: # some may be of another folder: `rfcx_distill` has decoded them
+        soft, found = pseudo_table(cfg).recording_id.unique(), find_recordings(as_path(path)/"train")
+        errors |= ensure_inputs(path, "train", cfg, waves, n_workers, [k for k in soft if k in found], found)[1]
+        errors |= {k: f"{k} is neither in {as_path(path)/'train'} nor in {store}" for k in soft
+                   if k not in found and not stored_input(cfg, store, k).exists()}
     for e in errors.values(): print(f"left out: {e}")
     boxes = boxes[~boxes.recording_id.isin(errors)]
     if not boxes.is_tp.any():

@@ -343,12 +343,11 @@ def add_calls(
     df,   # From `rates` or `summarize_species`
     field):# From `field_rates`
     "`df` with `calls_per_hour`, `calls_low`, `calls_high`, empty where precision and recall are not known."
-    t = np.log(field[FIELD].where(field.recall > 0).clip(lower=1e-3))
+    t, k = np.log(field[FIELD].clip(lower=1e-4)), (field.precision/field.recall).replace(np.inf, np.nan)
     down = np.hypot(t.precision - t.precision_low, t.recall_high - t.recall)
     up = np.hypot(t.precision_high - t.precision, t.recall - t.recall_low)
-    factors = dict(calls_per_hour=0, calls_low=-down, calls_high=up)
-    k = {c: np.exp(t.precision - t.recall + o) for c, o in factors.items()}
-    return df.assign(**{c: (df.per_hour*df.species.map(o).astype(float)).round(4) for c, o in k.items()})
+    factors = dict(calls_per_hour=k, calls_low=k*np.exp(-down), calls_high=k*np.exp(up))
+    return df.assign(**{c: (df.per_hour*df.species.map(o).astype(float)).round(4) for c, o in factors.items()})
 
 # %% ../nbs/10_survey.ipynb #8e74c42a
 def _write_table(df, file): # Table; path without its ending
@@ -388,7 +387,8 @@ def _describe_species(t): # Row of the summary
          "recorder-hour")
     if t.precision == t.precision:
         s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), "
-        s += f"about {t.calls_per_hour:.1f} ({t.calls_low:.1f} to {t.calls_high:.1f}) calls per recorder-hour"
+        known = f" ({t.calls_low:.1f} to {t.calls_high:.1f})" if t.calls_low == t.calls_low else ""
+        s += f"about {t.calls_per_hour:.1f}{known} calls per recorder-hour"
     return s
 
 @command

@@ -65,19 +65,21 @@ class TFLite:
             if data[4:8] != b"TFL3": raise ValueError("its first bytes are of something else")
             self.model = schema.ModelT.InitFromPackedBuf(data)
             graph = self.model.subgraphs[0]
-            self.tensors = {t.name.decode(): t for t in graph.tensors}
+            self.names = [t.name.decode() for t in graph.tensors]
+            self.tensors = dict(zip(self.names, graph.tensors))
+            self.made_by = {self.names[o.outputs[0]]: o for o in graph.operators} # output -> operator, in order
         except Exception as e: raise InputError(f"{file} is not a tflite network: {printable(e)}") from None
         self.file, self.schema = file, schema
-        self.names = [t.name.decode() for t in graph.tensors]
-        self.made_by = {self.names[o.outputs[0]]: o for o in graph.operators} # output -> operator, in order
 
     def constant(self,
         name): # Of a tensor
         "Array of the values of a tensor; None if they depend on the input."
         if name not in self.tensors: raise InputError(f"{self.file} has no tensor {name}")
-        t, kinds = self.tensors[name], self.schema.TensorType
-        data, kinds = self.model.buffers[t.buffer].data, {kinds.FLOAT32: np.float32, kinds.INT32: np.int32}
-        return None if data is None else np.frombuffer(bytes(data), kinds[t.type]).reshape(t.shape)
+        t, types = self.tensors[name], self.schema.TensorType
+        data, kinds = self.model.buffers[t.buffer].data, {types.FLOAT32: np.float32, types.INT32: np.int32}
+        if data is None: return None
+        self._need(t.type in kinds, f"numbers of type {t.type}")
+        return np.frombuffer(bytes(data), kinds[t.type]).reshape(t.shape)
 
     def network(self,
         first, # Name of the tensor that goes in: here (n, channels, rows, columns), in the file channels are last
@@ -88,44 +90,63 @@ class TFLite:
             name = todo.pop()
             if name == first or name in layers: continue
             if name not in self.made_by: raise InputError(f"{self.file}: {last} is not computed from {first}")
-            layers[name] = self._layer(self.made_by[name])
+            try: layers[name] = self._layer(self.made_by[name])
+            except InputError: raise
+            except Exception as e: raise InputError(f"{self.file} is damaged: {name}: {printable(e)}") from None
             todo += layers[name][1]
         return Network([(*layers[k], k) for k in self.made_by if k in layers], first).eval()
 
-    def _kind(self, op): # Name of the kind of an operator
-        code = self.model.operatorCodes[op.opcodeIndex]
+    def _need(self, ok, what): # What it has
+        if not ok: raise InputError(f"{self.file} has {what}, which is not known here")
+
+    def _kind(self, name): # Of the operator that makes a tensor; empty if none does
+        if name not in self.made_by: return ""
+        code = self.model.operatorCodes[self.made_by[name].opcodeIndex]
         number, kinds = max(code.builtinCode, code.deprecatedBuiltinCode), vars(self.schema.BuiltinOperator)
-        return next(k for k, v in kinds.items() if v == number)
+        return next((k for k, v in kinds.items() if v == number), str(number))
 
     def _layer(self, op): # The module of an operator, and the names of its inputs
-        kind, opt = self._kind(op), op.builtinOptions
-        inputs = [self.names[i] for i in op.inputs]
-        values = [self.constant(k) for k in inputs]
-        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D"): layer = self._conv(kind, opt, *values[1:])
-        elif kind in ("MUL", "ADD") and values[1] is None:
-            made = self.made_by.get(inputs[1])
-            if kind == "MUL" and made and self._kind(made) == "LOGISTIC" and self.names[made.inputs[0]] == inputs[0]:
-                return nn.SiLU(), inputs[:1] # x*sigmoid(x)
-            layer = Operator(torch.mul if kind == "MUL" else torch.add)
-        elif kind in ("MUL", "ADD"):
-            layer = Operator(torch.mul if kind == "MUL" else torch.add, torch.tensor(values[1]).reshape(-1, 1, 1))
-        elif kind == "LOGISTIC": layer = nn.Sigmoid()
-        elif kind == "PAD": layer = nn.ZeroPad2d(values[1][[2, 2, 1, 1], [0, 1, 0, 1]].tolist())
-        elif kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
-            size, step = (opt.filterHeight, opt.filterWidth), (opt.strideH, opt.strideW)
-            cut = dict(ceil_mode=opt.padding == self.schema.Padding.SAME)
-            layer = nn.MaxPool2d(size, step, **cut) if kind == "MAX_POOL_2D" else nn.AvgPool2d(size, step, **cut)
-        elif kind == "MEAN": layer = Operator(_mean)
-        elif kind == "RESHAPE": layer = nn.Identity() # of such a mean to rows and columns, which it has kept
-        elif kind == "CONCATENATION": layer = Operator(_concat)
-        else: raise InputError(f"{self.file} has a layer {kind}, which is not known here")
-        if getattr(opt, "fusedActivationFunction", 0): layer = nn.Sequential(layer, nn.ReLU())
-        used = [k for k, v in zip(inputs, values) if v is None]
-        return layer, used if kind in ("MUL", "ADD", "CONCATENATION") else used[:1]
+        kind, opt, names = self._kind(self.names[op.outputs[0]]), op.builtinOptions, [self.names[i] for i in op.inputs]
+        if kind in ("MUL", "ADD") and self.constant(names[0]) is not None: names = names[::-1]
+        values = [self.constant(k) for k in names]
+        inputs = [k for k, v in zip(names, values) if v is None]
+        if kind == "MUL" and inputs == names and self._kind(names[1]) == "LOGISTIC" and \
+           self.names[self.made_by[names[1]].inputs[0]] == names[0]: return nn.SiLU(), inputs[:1] # x*sigmoid(x)
+        layer = self._module(kind, opt, inputs, values)
+        act, acts = getattr(opt, "fusedActivationFunction", 0), self.schema.ActivationFunctionType
+        self._need(act in (acts.NONE, acts.RELU), f"activation {act}")
+        if act: layer = nn.Sequential(layer, nn.ReLU())
+        return layer, inputs if kind in ("MUL", "ADD", "CONCATENATION") else inputs[:1]
 
-    def _conv(self, kind, opt, weight, bias):
-        axes = (0, 3, 1, 2) if kind == "CONV_2D" else (3, 0, 1, 2)
-        weight = torch.tensor(weight).permute(axes).contiguous()
+    def _module(self, kind, opt, inputs, values): # Kind and options of an operator; names of its inputs; constants
+        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D"): return self._conv(kind, opt, *values[1:])
+        if kind in ("MUL", "ADD"):
+            f, c = torch.mul if kind == "MUL" else torch.add, values[1]
+            if c is None: return Operator(f)
+            self._need(c.size == (c.shape or (1,))[-1], f"a {kind} by {c.shape} numbers")
+            return Operator(f, torch.tensor(c).reshape(-1, 1, 1))
+        if kind == "LOGISTIC": return nn.Sigmoid()
+        if kind == "PAD": return nn.ZeroPad2d(values[1][[2, 2, 1, 1], [0, 1, 0, 1]].tolist())
+        if kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+            size, step = (opt.filterHeight, opt.filterWidth), (opt.strideH, opt.strideW)
+            same = opt.padding == self.schema.Padding.SAME
+            self._need(not same or size == step, f"a {kind} whose windows overlap")
+            return (nn.MaxPool2d if kind == "MAX_POOL_2D" else nn.AvgPool2d)(size, step, ceil_mode=same)
+        if kind == "MEAN":
+            self._need(sorted(values[1].ravel().tolist()) == [1, 2], "a MEAN over other axes")
+            return Operator(_mean)
+        if kind == "RESHAPE": # of such a mean to rows and columns, which it has kept
+            self._need(self._kind(inputs[0]) == "MEAN", "a RESHAPE")
+            return nn.Identity()
+        if kind == "CONCATENATION":
+            self._need(opt.axis in (3, -1), f"a CONCATENATION along axis {opt.axis}")
+            return Operator(_concat)
+        self._need(False, f"a layer {kind}")
+
+    def _conv(self, kind, opt, weight, bias): # Kind and options of an operator, and its weights
+        self._need((opt.dilationHFactor, opt.dilationWFactor, getattr(opt, "depthMultiplier", 1)) == (1, 1, 1),
+                   "a convolution with dilation or a depth multiplier")
+        weight = torch.tensor(weight).permute((0, 3, 1, 2) if kind == "CONV_2D" else (3, 0, 1, 2)).contiguous()
         step, groups = (opt.strideH, opt.strideW), 1 if kind == "CONV_2D" else len(weight)
         n_out, n_in, *size = weight.shape
         same = opt.padding == self.schema.Padding.SAME
@@ -134,4 +155,3 @@ class TFLite:
         else: layer = (Conv2dSame if same else nn.Conv2d)(n_in*groups, n_out, size, step, groups=groups)
         layer.weight.data, layer.bias.data = weight, torch.tensor(bias)
         return layer
-

@@ -554,14 +554,15 @@ def season_ways(
             f"one network, torch ({torch_way})": by(torch_way, nets[:1])}
     return ways | ({"one network, onnxruntime": by("onnx", nets[:1])} if "onnx" in seconds else {})
 
-def _season_birdnet(files, folder): # Seconds of sound per second of BirdNET and a head; None if it is not installed
+def _season_birdnet(files, n, folder): # Seconds of sound a second of BirdNET and a head; None if it is not installed
     from rfcx_nb.encoder import ENCODERS
     try: ENCODERS["birdnet"]()
     except InputError: return None
     cfg = make_config(model="birdnet", species=tuple(f"s{k}" for k in range(24)))
-    run, t = bench_run(cfg, build_model(cfg).eval()), perf_counter()
-    score_folder(run, {f.stem: f for f in files}, Scores(folder/"scores", run.species), {}, features=folder/"features")
-    return sum(sf.info(f).duration for f in files)/(perf_counter() - t)
+    run, many = bench_run(cfg, build_model(cfg).eval()), {f"{i:06}": files[i % len(files)] for i in range(n)}
+    t = perf_counter()
+    score_folder(run, many, Scores(folder/"scores", run.species), {}, features=folder/"features")
+    return sum(sf.info(f).duration for f in many.values())/(perf_counter() - t)
 
 def bench_season(
     forest,                      # Folder of recordings
@@ -580,7 +581,7 @@ def bench_season(
     length, (first, *others) = n*sf.info(files[0]).duration, times
     rates, best = {k: length/median(v) for k, v in times.items()}, min(others, key=lambda k: median(times[k]))
     with tempfile.TemporaryDirectory() as d:
-        if birdnet := _season_birdnet(some, Path(d)): rates["head on BirdNET"] = birdnet
+        if birdnet := _season_birdnet(files, n//3, Path(d)): rates["head on BirdNET"] = birdnet
     rates |= other
     what = f"{n} FLACs to scores on disk, {arch}: {first} against {best}"
     return as_row("season", what, dict(baseline=times[first], ours=times[best]), rates=rates)
