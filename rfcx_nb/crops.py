@@ -183,10 +183,12 @@ class BoxDataset:
         train=True,        # Random windows?
         unknown=np.nan,    # Target of unknown species
         known=None,        # Boxes that targets are made of; `boxes` if None
-        soft=None):        # More items, soft labels: `recording_id`, `start` (s) and a column of scores per species
+        soft=None,         # More items, soft labels: `recording_id`, `start` (s) and a column of scores per species
+        soft_ratio=.5):    # Soft labels for each box of an epoch
         self.boxes, self.n_species, self.train, self.unknown = boxes.reset_index(drop=True), n_species, train, unknown
         self.split_idx = 0 if train else 1 # fastai's mark for transforms of one split only
         self.known, self.soft = labelled_boxes(boxes if known is None else known), []
+        self.soft_ratio = soft_ratio
         if soft is not None:
             self.soft = list(zip(soft.recording_id, soft.start, np.array(soft.iloc[:, -n_species:], np.float32)))
 
@@ -218,10 +220,12 @@ def __getitem__(self:BoxDataset, i): # Number of an item
 @patch
 def epoch(self:BoxDataset,
     _=None): # fastai's loader passes its items here; not used
-    "Numbers of the items of a balanced epoch; every third is a soft label, if there are any."
+    "Numbers of the items of a balanced epoch, with `soft_ratio` soft labels for each box, if there are any."
     i = balanced_indices(self.boxes)
     if not self.soft: return i
-    return np.insert(i, range(2, len(i) + 1, 2), len(self.boxes) + np.random.randint(len(self.soft), size=len(i)//2))
+    n = int(len(i)*self.soft_ratio)
+    at = (np.arange(1, n + 1)/self.soft_ratio).astype(int)
+    return np.insert(i, at, len(self.boxes) + np.random.randint(len(self.soft), size=n))
 
 # %% ../nbs/01_crops.ipynb #f3e367e3
 def band_pass(

@@ -88,7 +88,7 @@ def _student_settings(cfg, settings): # `RunConfig` of the teacher; settings tha
         sound = AudioConfig(**{k: settings[k] for k in ("sample_rate", "hop_length") if k in settings})
         own = dict(crop_frames=round(cfg.encoder.seconds/sound.frame_seconds)//16*16, seed=cfg.seed)
     else: own = {**asdict(cfg), "epochs": 0}
-    return {**own, **settings, "n_folds": 1, "species": ()}
+    return {**own, "soft_ratio": 2., **settings, "n_folds": 1, "species": ()}
 
 def _write_soft_labels(run, path, file, waves, cfg, boxes, files, n_workers): # For a student with `RunConfig` `cfg`
     length = cfg.crop_frames*cfg.frame_seconds

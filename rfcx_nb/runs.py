@@ -61,6 +61,7 @@ class RunConfig(AudioConfig):
     n_folds:within(int, 1, 100)=5            # Parts for cross-validation; 1: one network learns from all recordings
     seed:within(int, 0, 4_000_000)=0         # Of folds, weights and all random choices
     pseudo:str=""                            # Parquet table of soft labels, such as rfcx_pseudo_label writes
+    soft_ratio:within(float, 0, 10)=.5       # Soft labels for each box of an epoch, if there is such a table
     species:tuple[str, ...]=()               # Names of the species' columns, read from the tables
 
     def __post_init__(self):

@@ -70,7 +70,7 @@ def make_datasets(
     for b, what in ((learn, "learn from"), (valid, "validate on")):
         if len(b) < 2:
             raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
-    return make(learn, soft=soft), make(valid, train=False)
+    return make(learn, soft=soft, soft_ratio=cfg.soft_ratio), make(valid, train=False)
 
 # %% ../nbs/04_train.ipynb #982cc051
 def read_pseudo(
