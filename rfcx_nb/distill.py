@@ -10,7 +10,7 @@ from .cli import command
 from .core import (as_path, atomic_write, AudioConfig, from_dict, InputError, load_json, local_path, plain_name,
                           save_json, working)
 from .imitate import imitate
-from .preprocess import find_recordings
+from .preprocess import find_recordings, real_path
 from .pseudo_labels import soft_labels
 from .runs import (ensure_inputs, load_config, load_run, load_training_data, make_config, read_teacher,
                           read_thresholds, RunConfig, stored_input, write_model_card, write_thresholds)
@@ -18,9 +18,8 @@ from .scores import box_scores, finest_scores
 from .tiled_inference import read_parts, score_folder, Scores, Windows, with_backend
 from .train import rfcx_train
 from .validate import rfcx_validate
-import os, shutil, tempfile
+import shutil, tempfile
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 import numpy as np
 from fastai.torch_core import default_device
 
@@ -67,9 +66,8 @@ def student_recordings(
     labelled, # Ids of the recordings with boxes
     most=MAX_UNLABELLED): # Recordings without a box, of each folder
     "Dict of recording id to audio file: those with boxes, and at most `most` others of each folder, at random."
-    real = lambda f: os.path.realpath(f) if isinstance(f, Path) else str(f)
-    mine, labelled = set(map(real, train.values())), set(labelled)
-    more = {k: f for k, f in more.items() if real(f) not in mine}
+    mine, labelled = set(map(real_path, train.values())), set(labelled)
+    more = {k: f for k, f in more.items() if real_path(f) not in mine}
     twice = sorted(set(more) & set(train))
     if twice: print(f"left out, since train/ has recordings of these names: {len(twice)}, such as {twice[0]}")
     def some(ids): return np.random.RandomState(0).permutation(sorted(ids))[:most].tolist()
@@ -105,10 +103,9 @@ def _imitated(run, store, cfg, new, files, mixtures, n_workers): # File of a bod
 
 def _heard(new, path, labelled, unlabelled): # The recordings that the student hears, chosen when it begins
     file, folder = new/"heard.json", as_path(unlabelled) if unlabelled else as_path(path)/"test"
-    name = os.path.realpath(folder) if isinstance(folder, Path) else str(folder)
     if file.exists():
         was = from_dict(Heard, load_json(file), file)
-        if was.folder == name: return {k: as_path(f) for k, f in was.files.items()}
+        if was.folder == real_path(folder): return {k: as_path(f) for k, f in was.files.items()}
         raise InputError(f"{new.name} has begun to hear {was.folder}: give --unlabelled {was.folder}, "
                          "or another --student")
     try: more = find_recordings(folder)
@@ -116,7 +113,7 @@ def _heard(new, path, labelled, unlabelled): # The recordings that the student h
         if unlabelled: raise
         more = {}
     files = student_recordings(find_recordings(as_path(path)/"train"), more, labelled)
-    save_json(Heard(name, {k: str(f.absolute()) for k, f in files.items()}), file)
+    save_json(Heard(real_path(folder), {k: str(f.absolute()) for k, f in files.items()}), file)
     return files
 
 @command

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BLOCK_SECONDS', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE', 'UNREADABLE_EXTS', 'AUDIO_EXTS', 'MANIFEST', 'open_audio',
            'audio_blocks', 'read_audio', 'to_int16', 'n_samples', 'audio2npy', 'open_wave', 'read_wave', 'is_wave',
-           'find_recordings', 'read_manifest', 'add_to_manifest', 'preprocess', 'rfcx_preprocess']
+           'find_recordings', 'read_manifest', 'add_to_manifest', 'real_path', 'preprocess', 'rfcx_preprocess']
 
 # %% ../nbs/00_preprocess.ipynb #a9e10401
 from .cli import command
@@ -238,11 +238,13 @@ def add_to_manifest(
         csv.DictWriter(o, MANIFEST, lineterminator="\n").writerow(row)
 
 # %% ../nbs/00_preprocess.ipynb #f6570320
-def _real_path(src): return printable(os.path.realpath(src) if isinstance(src, Path) else src) # With links followed
+def real_path(src): # Path or URL
+    "Text of `src` with links followed, the same for all links to one file or folder."
+    return printable(os.path.realpath(src) if isinstance(src, Path) else src)
 
 def _key(src, sample_rate, dtype): # What a wave is made from
     size, mtime = file_fingerprint(src)
-    return dict(source=_real_path(src), bytes=size, mtime=mtime, sample_rate=sample_rate, dtype=dtype)
+    return dict(source=real_path(src), bytes=size, mtime=mtime, sample_rate=sample_rate, dtype=dtype)
 
 def _job(k, src, folder, sample_rate, dtype): # Decode one recording; its line of the manifest
     row = dict(recording_id=k, **_key(src, sample_rate, dtype))

@@ -388,13 +388,13 @@ def load_training_data(
     "The `TrainingData` of a run, decoded; prints what is left out. Raises `InputError` if nothing can be read."
     cfg, boxes = replace(cfg, species=run_species(path, cfg)), read_boxes(path)
     if not cfg.objective.masked: boxes = boxes[boxes.recording_id.isin(boxes.recording_id[boxes.is_tp])]
-    ids = boxes.recording_id.unique()
-    store, errors = ensure_inputs(path, "train", cfg, waves, n_workers, ids)
-    if cfg.pseudo: # some may be of another folder: `rfcx_distill` has decoded them
-        soft, found = pseudo_table(cfg).recording_id.unique(), find_recordings(as_path(path)/"train")
-        errors |= ensure_inputs(path, "train", cfg, waves, n_workers, [k for k in soft if k in found], found)[1]
-        errors |= {k: f"{k} is neither in {as_path(path)/'train'} nor in {store}" for k in soft
-                   if k not in found and not stored_input(cfg, store, k).exists()}
+    ids, found = boxes.recording_id.unique(), find_recordings(as_path(path)/"train")
+    soft = pseudo_table(cfg).recording_id.unique() if cfg.pseudo else ()
+    away = [k for k in soft if k not in found] # of another folder: `rfcx_distill` has decoded them
+    ids = [*dict.fromkeys([*ids, *(k for k in soft if k in found)])]
+    store, errors = ensure_inputs(path, "train", cfg, waves, n_workers, ids, found)
+    errors |= {k: f"{k} is neither in {as_path(path)/'train'} nor in {store}" for k in away
+               if not stored_input(cfg, store, k).exists()}
     for e in errors.values(): print(f"left out: {e}")
     boxes = boxes[~boxes.recording_id.isin(errors)]
     if not boxes.is_tp.any():
