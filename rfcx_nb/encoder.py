@@ -5,22 +5,21 @@
 # %% auto #0
 __all__ = ['ENCODERS', 'HOP_SECONDS', 'SCORE_HOP', 'Encoder', 'MelProduct', 'rows_by_name', 'BirdNET', 'Perch', 'encoder_class',
            'encoder_label', 'has_classes', 'get_encoder', 'known_species', 'embed_file', 'Features', 'embedding_path',
-           'embed_recordings', 'EmbeddingDataset', 'EmbeddingNet', 'score_embeddings']
+           'embed_recordings']
 
 # %% ../nbs/03b_encoder.ipynb #c8110af7
 from .core import existing_path, InputError, printable, progress
-from .crops import BoxDataset
 from .parallel import file_fingerprint, parallel_map, Parts
 from .preprocess import audio_blocks
 from .tflite import TFLite
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
-import numpy as np, pandas as pd, torch
+import numpy as np, torch
+from fastcore.basics import chunked
 from safetensors import safe_open, SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from torch import nn
-import torch.nn.functional as F
 
 # %% ../nbs/03b_encoder.ipynb #b4e0d8bc
 class Encoder:
@@ -35,6 +34,11 @@ class Encoder:
         wavs): # (n, `window`) float32 windows
         "(n, `n_features`) float32 features."
         raise NotImplementedError
+
+    def in_batches(self,
+        wavs): # Iterable of (`window`,) float32 windows
+        "(n, `n_features`) float32 features, eight windows at a time."
+        return np.concatenate([self(np.stack(part)) for part in chunked(wavs, 8)])
 
     def class_layer(self,
         names): # Names of species
@@ -185,14 +189,12 @@ SCORE_HOP = 1.5  # The same, of recordings that are only scored
 def embed_file(
     src,             # Audio file
     encoder,         # An `Encoder`
-    hop=HOP_SECONDS, # From window to window, in s
-    bs=8):           # Windows at a time
+    hop=HOP_SECONDS):# From window to window, in s
     "(n,) float64 starts in s and (n, n_features) float16 features of the windows of a recording."
     n, step, starts, feats = encoder.window, int(hop*encoder.sample_rate), [], []
     x, first, todo = np.empty(0, np.float32), 0, 0 # samples kept; number of the first of them; start of the next window
     def run(at): # starts within `x`
-        for i in range(0, len(at), bs):
-            feats.append(encoder(np.stack([x[s:s+n] for s in at[i:i+bs]])).astype(np.float16))
+        if len(at): feats.append(encoder.in_batches(x[s:s+n] for s in at).astype(np.float16))
         starts.extend((first + s)/encoder.sample_rate for s in at)
     for y in audio_blocks(src, encoder.sample_rate):
         x = np.concatenate([x, y])
@@ -257,75 +259,3 @@ def embed_recordings(
     if todo and encoder_class(name).licence: print(encoder_class(name).licence)
     done = parallel_map(_job, todo, n_workers, scheduler, _failed)
     return {k: e for k, e in progress(done, len(todo), f"embed ({Path(name).stem})") if e}
-
-# %% ../nbs/03b_encoder.ipynb #3b3718cd
-class EmbeddingDataset(BoxDataset):
-    "(features, target) of a window around each of `boxes`: (n_features,) and (n_species,) float32."
-    def __init__(self,
-        boxes,     # Box table; an item per row
-        store,     # Folder of `embed_recordings`
-        n_species, # Length of a target
-        seconds,   # Length of a window, in s
-        soft=None, # More items with soft labels: `recording_id`, `start` (s) and a column of scores per species
-        **kw):     # More for `BoxDataset`
-        super().__init__(boxes, n_species, soft=soft, **kw)
-        ids = pd.concat([boxes.recording_id] + ([] if soft is None else [soft.recording_id])).unique()
-        self.data, self.seconds = {k: load_file(embedding_path(store, k)) for k in ids}, seconds
-
-    def window_bounds(self,
-        i): # Row of a box
-        "Start and end of a window that holds most of a box, in s."
-        b, start = self.boxes.iloc[i], self.data[self.boxes.recording_id[i]]["start"]
-        inside = np.minimum(b.t_max, start + self.seconds) - np.maximum(b.t_min, start)
-        best = start[inside >= inside.max() - 1e-3]
-        s = np.random.choice(best) if self.train else best[len(best)//2]
-        return s, s + self.seconds
-
-    def load_window(self,
-        k,      # Recording id
-        start): # Start of a window, in s
-        "(n_features,) float32 features of the window that starts nearest to `start`."
-        d = self.data[k]
-        return d["features"][np.abs(d["start"] - start).argmin()].astype(np.float32)
-
-# %% ../nbs/03b_encoder.ipynb #2fbcc2b7
-class EmbeddingNet(nn.Module):
-    "(batch, n_features) features of an encoder to (batch, n_species) logits."
-    def __init__(self,
-        n_features:int, # Of the encoder
-        n_species:int,  # Outputs
-        ps:float=.5,    # Dropout before the last layer, half of it before the first
-        hidden:int=256):# Width of the layer between
-        super().__init__()
-        self.head = nn.Sequential(
-            nn.BatchNorm1d(n_features, affine=False), nn.Dropout(ps/2), nn.Linear(n_features, hidden), nn.ReLU(),
-            nn.Dropout(ps), nn.Linear(hidden, n_species))
-        self.register_buffer("class_weight", torch.zeros(n_species, n_features))
-        self.register_buffer("class_bias", torch.zeros(n_species))
-        self.class_scale = nn.Parameter(torch.full((n_species,), 2.)) # at first; it is learned
-        self.vote = 2. # more of the classes for sounds that it has not learned
-
-    def set_classes(self,
-        weight, # (n_species, n_features), as from `Encoder.class_layer`
-        bias):  # (n_species,)
-        "Add the encoder's own logits of the species that it knows to those of the head."
-        self.class_weight.copy_(torch.as_tensor(weight))
-        self.class_bias.copy_(torch.as_tensor(bias))
-
-    def forward(self,
-        x): # (batch, n_features)
-        "(batch, n_species) logits."
-        y = self.head(x) + self.class_scale*F.linear(x, self.class_weight, self.class_bias)
-        if self.training: return y
-        return y + self.vote*F.linear(x - self.head[0].running_mean, self.class_weight)
-
-# %% ../nbs/03b_encoder.ipynb #244c6d2b
-@torch.inference_mode()
-def score_embeddings(
-    net,     # An `EmbeddingNet` in evaluation mode
-    feats,   # (n, n_features) array
-    bs=4096): # Windows at a time
-    "(n, n_species) float32 array of logits."
-    dev = next(net.parameters()).device
-    def score(part): return net(torch.from_numpy(part.astype(np.float32)).to(dev)).cpu()
-    return torch.cat([score(feats[i:i+bs]) for i in range(0, len(feats), bs)]).numpy()

@@ -16,7 +16,8 @@ from .backends import (BACKENDS, check_backend, cpu_name, fastest, has_bf16, mis
 from .cli import command
 from .core import (as_path, atomic_write, csv_escape, existing_path, InputError, load_json, local_path,
                           plain_name, printable, progress, save_json, working)
-from .encoder import embed_recordings, embedding_path, encoder_label, score_embeddings, SCORE_HOP
+from .embedding_net import score_embeddings
+from .encoder import embed_recordings, embedding_path, encoder_label, SCORE_HOP
 from .logmel import LogMel, normalize
 from .model import one_pass_fits, to_device
 from .parallel import parallel_map, Parts

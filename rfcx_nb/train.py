@@ -15,7 +15,8 @@ from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, progress, working
 from .crops import CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
-from .encoder import EmbeddingDataset, ENCODERS, get_encoder, has_classes, known_species
+from .embedding_net import EmbeddingDataset
+from .encoder import ENCODERS, get_encoder, has_classes, known_species
 from .folds import begin_fold, fold_boxes, read_folds
 from .logmel import LogMel
 from .losses import LOSSES
