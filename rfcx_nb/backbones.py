@@ -84,7 +84,7 @@ def find_weights(
     if Path(p).is_file(): return Path(p), f"weights of {p}"
     if f := _in_package(p): return f, f"weights of the package {p}"
     raise InputError(f"pretrained={p} is neither a file of weights nor an installed package that holds one; "
-                     "else: auto, true, false")
+                     f"else: {', '.join(PRETRAINED)}")
 
 # %% ../nbs/03a_backbones.ipynb #baf5979b
 def prune_unused(

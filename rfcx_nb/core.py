@@ -361,5 +361,5 @@ def progress(
     it,        # Anything to iterate
     total=None,# Number of items, if `it` does not know it
     desc=""):  # What is being done, shown beside the bar
-    "`it` with a progress bar; without one if `IN_TEST` is set."
-    return tqdm(it, total=total, desc=desc, leave=False, disable="IN_TEST" in os.environ)
+    "`it` with a progress bar; without one if there is nothing to do, or if `IN_TEST` is set."
+    return tqdm(it, total=total, desc=desc, leave=False, disable=total == 0 or "IN_TEST" in os.environ)
