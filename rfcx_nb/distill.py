@@ -14,8 +14,8 @@ from .crops import read_boxes
 from .imitate import imitate
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import soft_labels
-from .runs import (ensure_inputs, load_config, load_run, load_training_data, make_config, read_teacher,
-                          read_thresholds, RunConfig, stored_input, write_model_card, write_thresholds)
+from .runs import (ensure_inputs, load_config, load_run, load_training_data, make_config, read_thresholds,
+                          RunConfig, stored_input, weights_id, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
 from .tiled_inference import read_parts, score_folder, Scores, Windows, with_backend
 from .train import rfcx_train
@@ -81,17 +81,22 @@ def student_recordings(
 class Heard:
     "The recordings that a student hears."
     folder:str=""                            # With those that have no boxes, besides `train/`
+    teacher:str=""                           # Its networks, and the length of the crops that it has labelled
     files:dict=field(default_factory=dict)   # Recording id to audio file
 
 def heard_recordings(
     student,       # Folder of the student, which exists
     path,          # Folder laid out like Kaggle's
     labelled,      # Ids of the recordings with boxes
-    unlabelled=""): # Folder of more recordings; `test/` of `path`, if there is one, if empty
-    "Dict of recording id to audio file that a student hears. Raises `InputError` if it began with another folder."
+    unlabelled="", # Folder of more recordings; `test/` of `path`, if there is one, if empty
+    teacher=""):   # The teacher's networks, and the length of the crops, as text
+    "Dict of recording id to audio file that a student hears. Raises `InputError` if it began otherwise."
     file, folder = Path(student)/"heard.json", as_path(unlabelled) if unlabelled else as_path(path)/"test"
     if file.exists():
         was = from_dict(Heard, load_json(file), file)
+        if was.teacher and was.teacher != teacher:
+            raise InputError(f"{file.parent.name} was begun by {was.teacher}; now it would be {teacher}: give another "
+                             "--student, or remove its folder")
         if was.folder == real_path(folder): return {k: as_path(f) for k, f in was.files.items()}
         raise InputError(f"{file.parent.name} has begun to hear {was.folder}: give --unlabelled {was.folder}, "
                          "or another --student")
@@ -100,7 +105,7 @@ def heard_recordings(
         if unlabelled: raise
         more = {}
     files = student_recordings(find_recordings(as_path(path)/"train"), more, labelled)
-    save_json(Heard(real_path(folder), {k: str(f.absolute()) for k, f in files.items()}), file)
+    save_json(Heard(real_path(folder), teacher, {k: str(f.absolute()) for k, f in files.items()}), file)
     return files
 
 # %% ../nbs/07a_distill.ipynb #de7ea297
@@ -111,14 +116,14 @@ def student_settings(
     if cfg.encoder:
         sound = AudioConfig(**{k: settings[k] for k in ("sample_rate", "hop_length") if k in settings})
         own = dict(crop_frames=round(cfg.encoder.seconds/sound.frame_seconds)//16*16, seed=cfg.seed)
-    else: own = {**asdict(cfg), "epochs": 0}
+    else: own = {**asdict(cfg), "epochs": 0, "precision": "auto"} # another machine may train it
     return {**own, "soft_ratio": 2., **settings, "n_folds": 1, "species": ()}
 
 # %% ../nbs/07a_distill.ipynb #b9a8cec2
 def _write_soft_labels(run, file, cfg, boxes, path, waves, files, n_workers): # For a student with `RunConfig` `cfg`
-    length = cfg.crop_frames*cfg.frame_seconds
-    df = teacher_scores(run, path, waves, [round(length/run.cfg.frame_seconds)], files, n_workers)
-    seconds = (df.end - df.start).max()
+    length, step = cfg.crop_frames*cfg.frame_seconds, run.cfg.frame_seconds
+    seconds = run.cfg.encoder.seconds if run.cfg.encoder else round(round(length/step)*step, 3)
+    df = teacher_scores(run, path, waves, [round(length/step)], files, n_workers)
     df = soft_labels(df, boxes, seconds).assign(fold=0)
     if not len(df): raise InputError("no recording is as long as a crop: there is nothing to teach")
     df["start"] += max(seconds - length, 0)/2 # the middle of a longer window
@@ -136,7 +141,7 @@ def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior
     at = [box_scores(teacher_scores(o, path, waves, [64], files, n_workers), boxes) for o in (run, one)]
     write_thresholds(adopt_thresholds(read_thresholds(run.path, len(run.species)), *at, run.path.name), new)
     if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
-    licence = run.cfg.encoder.licence if run.cfg.encoder else read_teacher(run.path).get("licence", "")
+    licence = run.cfg.encoder.licence if run.cfg.encoder else ""
     save_json(dict(name=run.path.name, model=run.cfg.model, folds=len(run.nets), licence=licence), new/"teacher.json")
     write_model_card(new)
 
@@ -163,13 +168,16 @@ def rfcx_distill(
     models, name = local_path(models, "models"), plain_name(model_name, "model_name")
     new = models/plain_name(student or f"{name}_student", "student")
     kw = dict(path=path, waves=waves, n_workers=n_workers)
+    if load_config(models/name).n_folds == 1:
+        raise InputError(f"{name} is one network already: give by --model_name a run with folds")
     if not (models/name/"validation.csv").exists(): rfcx_validate(model_name=name, models=models, **kw)
     run, soft, store = load_run(models/name, device=default_device()), new/"pseudo.parquet", None
     own = student_settings(run.cfg, settings)
     cfg, boxes = make_config(**own), load_training_data(path, run.cfg, waves, n_workers).boxes
     if cfg.encoder: raise InputError(f"model is {cfg.model}: a student is a network of timm's, without an encoder")
     with working(new, "rfcx_distill"):
-        files = heard_recordings(new, path, boxes.recording_id, unlabelled)
+        teacher = f"{name} ({weights_id(run)}) with crops of {cfg.crop_frames*cfg.frame_seconds:.2f} s"
+        files = heard_recordings(new, path, boxes.recording_id, unlabelled, teacher)
         if not (new/"fold0"/"weights.safetensors").exists():
             if not soft.exists(): _write_soft_labels(run, soft, cfg, boxes, files=files, **kw)
             store = _decode(cfg, files=files, known=read_boxes(path).recording_id.tolist(), **kw)

@@ -9,8 +9,8 @@ __all__ = ['ENCODERS', 'HOP_SECONDS', 'SCORE_HOP', 'Encoder', 'MelProduct', 'row
 
 # %% ../nbs/03b_encoder.ipynb #c8110af7
 from .core import existing_path, InputError, printable, progress
-from .parallel import file_fingerprint, parallel_map, Parts
-from .preprocess import audio_blocks
+from .parallel import parallel_map, Parts
+from .preprocess import audio_blocks, real_path
 from .tflite import TFLite
 import importlib.util
 from functools import lru_cache
@@ -213,10 +213,15 @@ def embed_file(
 class Features(Parts):
     "The folder of an encoder's features: a safetensors file per recording."
     suffix = ".safetensors"
+    def source(self,
+        src): # File of the recording
+        "Its path too: recorders give files of the same name, size and second to different places."
+        return [real_path(src), *super().source(src)]
+
     def write(self,
         file,    # Where to write
         result,  # Dict of arrays: `start` and `features`
-        source): # Fingerprint of the recording
+        source): # As from `source`
         "Write `result`, with `source` in the header."
         save_file(result, file, dict(source=str(source)))
 
@@ -226,7 +231,7 @@ class Features(Parts):
         "True if the file is there and `src` is unchanged since; the features are not read."
         try:
             with safe_open(self.path(k), "np") as o: source = (o.metadata() or {}).get("source")
-            return source == str(file_fingerprint(src))
+            return source == str(self.source(src))
         except (OSError, SafetensorError): return False
 
 def embedding_path(

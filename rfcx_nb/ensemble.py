@@ -7,7 +7,7 @@ __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 
 # %% ../nbs/05b_ensemble.ipynb #4ee6ac6b
 from .cli import command
-from .core import atomic_write, InputError, local_path
+from .core import atomic_write, csv_escape, InputError, local_path
 from .metrics import lwlrap
 from .scores import box_scores, finest_scores, read_submission
 from .thresholds import calibrate, calibration_data
@@ -22,7 +22,8 @@ def ensemble_worth(
     boxes): # Their boxes
     "Mean of the proxy and of the LWLRAP of the confirmed boxes, in [0, 1]."
     tp, n = boxes.is_tp.to_numpy(), logits.shape[1]
-    return (mean_auc(species_report(logits, boxes, range(n))) + lwlrap(logits[tp], np.eye(n)[boxes.species_id[tp]]))/2
+    worth = mean_auc(species_report(logits, boxes, range(n))), lwlrap(logits[tp], np.eye(n)[boxes.species_id[tp]])
+    return np.nanmean(worth) # with one species and nothing denied there is no proxy
 
 def fit_line(
     logits, # (n_boxes, n_species) log-odds of held-out boxes
@@ -78,7 +79,7 @@ def rfcx_ensemble(
     out:str="submission.csv", # Where the ensemble goes
     n_workers:int=None):      # Recordings at a time
     "Bring several submissions together as a weighted mean of log-odds."
-    xs, n = _read_all(submissions), len(submissions)
+    xs, n, out = _read_all(submissions), len(submissions), local_path(out, "out")
     if path:
         folders = [local_path(models, "models")/Path(f).absolute().parent.name for f in submissions]
         for f, run in zip(submissions, folders):
@@ -90,5 +91,5 @@ def rfcx_ensemble(
         scale = [(x.to_numpy().mean(), x.to_numpy().std() + 1e-6) for x in xs]
         lines, weights = [(1/sd, -mean/sd) for mean, sd in scale], np.ones(n)/n
     total = sum(w*(a*x + b) for x, (a, b), w in zip(xs, lines, weights))
-    with atomic_write(out) as f: total.map(expit).reset_index().to_csv(f, index=False)
+    with atomic_write(out) as f: total.map(expit).rename(index=csv_escape).reset_index().to_csv(f, index=False)
     print(f"{n} submissions, {len(total)} recordings: {out}")

@@ -185,7 +185,8 @@ def rfcx_export(
     need_onnx("rfcx_export")
     if not 0 < tile_step <= 1: raise InputError(f"tile_step is {tile_step}: it must be in (0, 1]")
     folder = local_path(models, "--models")/plain_name(model_name, "--model_name")
-    out, cfg, step = Path(out or folder/f"{model_name}.onnx"), load_config(folder), max(int(tile_width*tile_step), 1)
+    out, cfg = local_path(out or folder/f"{model_name}.onnx", "out"), load_config(folder)
+    step = max(int(tile_width*tile_step), 1)
     if cfg.encoder:
         raise InputError(f"{folder} learned on the features of {cfg.model}, whose network is not in the run: train a "
                          "network of timm's, such as tf_efficientnet_lite0")

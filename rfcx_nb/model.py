@@ -9,6 +9,7 @@ __all__ = ['HEADS', 'replace_layer', 'add_channel', 'SpeciesNet', 'take_windows'
 # %% ../nbs/03_model.ipynb #83a400f7
 from .core import InputError
 from contextlib import nullcontext
+from copy import deepcopy
 import torch
 from fastai.layers import apply_init
 from fastai.vision.learner import create_head
@@ -32,12 +33,9 @@ def add_channel(
     body): # A network for one channel
     "Give the first layer of `body` a second channel, of small random weights."
     name, old = next((k, m) for k, m in body.named_modules() if isinstance(m, nn.Conv2d))
-    new = type(old)(old.in_channels + 1, old.out_channels, old.kernel_size, old.stride, old.padding, old.dilation,
-                    bias=old.bias is not None)
-    with torch.no_grad():
-        more = .3*old.weight.std()*torch.randn_like(old.weight[:, :1])
-        new.weight.copy_(torch.cat([old.weight, more], 1))
-        if old.bias is not None: new.bias.copy_(old.bias)
+    new, w = deepcopy(old), old.weight.detach()
+    new.in_channels += 1
+    new.weight = nn.Parameter(torch.cat([w, .3*w.std()*torch.randn_like(w[:, :1])], 1))
     replace_layer(body, name, new)
 
 # %% ../nbs/03_model.ipynb #7a1a68c9

@@ -148,10 +148,15 @@ class Parts:
         if len(b) >= 200: k = b[:150].decode(errors="ignore") + "-" + sha256(b).hexdigest()[:16]
         return self.folder/f"{k}{self.suffix}"
 
+    def source(self,
+        src): # File of the recording
+        "List that says what a result was made from: it can be used as long as this stays the same."
+        return list(file_fingerprint(src))
+
     def write(self,
         file,   # Where it goes
         result, # What was computed
-        source):# `file_fingerprint` of the recording
+        source):# What it was made from, as from `source`
         "Write a result and what it was made from."
         raise NotImplementedError
 
@@ -167,7 +172,7 @@ def save(self:Parts,
     src,    # Its file
     result):# What was computed
     "Write the result of a recording, by `atomic_write`."
-    with atomic_write(self.path(k), durable=False) as f: self.write(f, result, file_fingerprint(src))
+    with atomic_write(self.path(k), durable=False) as f: self.write(f, result, self.source(src))
 
 # %% ../nbs/parallel.ipynb #5cddd5c5
 @patch
@@ -177,7 +182,7 @@ def get(self:Parts,
     "The result of a recording; None if it is missing, damaged, or was made from another file."
     try: result, source = self.read(self.path(k))
     except Exception: return None # a damaged file fails in many ways; its result is made again
-    return result if list(source) == list(file_fingerprint(src)) else None
+    return result if list(source) == self.source(src) else None
 
 @patch
 def is_done(self:Parts,

@@ -111,7 +111,8 @@ def _train_round(
     df = pseudo_table(replace(cfg, pseudo=str(file)))
     means = df[list(cfg.species)].mean().to_numpy()
     print(f"{new.name}: {len(df)} windows, {means.sum():.2f} species per window by the guesses of {old.name}")
-    rfcx_train(model_name=new.name, models=new.parent, **kw, **{**asdict(cfg), "pseudo": str(file), "species": ()})
+    rfcx_train(model_name=new.name, models=new.parent, **kw, **{**asdict(cfg), "precision": "auto", "pseudo": str(file),
+                                                                   "species": ()})
     return means
 
 # %% ../nbs/07_pseudo_labels.ipynb #ef5a82bf

@@ -7,7 +7,7 @@ __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'FIELD', 'CA
            'RunConfig', 'make_config', 'load_config', 'adopt', 'save_config', 'build_model', 'Run', 'load_run',
            'default_thresholds', 'write_thresholds', 'read_thresholds', 'weights_id', 'field_thresholds',
            'read_prevalence', 'ensure_inputs', 'stored_input', 'run_species', 'pseudo_table', 'soft_ids',
-           'TrainingData', 'load_training_data', 'card_table', 'read_teacher', 'write_model_card']
+           'default_epochs', 'TrainingData', 'load_training_data', 'card_table', 'read_teacher', 'write_model_card']
 
 # %% ../nbs/03g_runs.ipynb #778f7027
 from .annotations import write_boxes_csv
@@ -19,7 +19,7 @@ from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
 from .losses import LOSSES
 from .model import HEADS, to_device
-from .preprocess import find_recordings, preprocess
+from .preprocess import find_recordings, open_wave, preprocess
 import json
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -47,14 +47,14 @@ class RunConfig(AudioConfig):
     margin:within(int, 0, 10_000)=32         # Frames on both sides that are seen but have no target (whole strides)
     loss:str="bce"                           # bce: masked binary cross-entropy; ce: cross-entropy
     unknown_weight:within(float, 0, 1)=.1    # Weight of unknown species in bce
-    overlay_p:within(float, 0, 1)=.7         # Share of crops that get a call from another box overlaid; not for ce
+    overlay_p:within(float, 0, 1)=.7         # Share of confirmed boxes whose call is laid over another; not for ce
     mixup:bool=True                          # Mix pairs of sounds, with all their labels? For ce, of spectrograms
     prefer_disjoint_bands:bool=True          # Mix sounds of species in different bands, if possible?
     specaugment:bool=True                    # Blank stretches of time in the spectrograms?
     aug_p:within(float, 0, 1)=0.             # Probability of each change of the waveform
     semitones:within(float, 0, 24)=8.        # Pitch shift, at most, up or down
     bs:within(int, 2, 4096)=16               # Batch size
-    epochs:within(int, 0, 100_000)=0         # Times each true positive is seen; 0: enough for 400 batches, 10 or more
+    epochs:within(int, 0, 100_000)=0         # Times each true positive is seen; 0: 400 batches, see `default_epochs`
     lr:within(float, 1e-9, 1)=3e-3           # Learning rate at its highest; it begins and ends at a tenth
     wd:within(float, 0, 10)=1e-2             # Weight decay
     grad_clip:within(float, 1e-6, 1000)=1.   # Norm that a gradient is clipped to
@@ -220,9 +220,10 @@ def only(
 # %% ../nbs/03g_runs.ipynb #5aac5f61
 @patch
 def digests(self:Run):
-    "Dict of folder name to a digest (16 hex digits) of its settings, or of its weights."
-    files = [self.path/"config.json", *(self.path/f"fold{k}"/"weights.safetensors" for k in self.nets)]
-    return {f.parent.name: sha256(f.read_bytes()).hexdigest()[:16] for f in files}
+    "Dict of `config` and the folds' folders to a digest (16 hex digits) of the settings, and of the weights."
+    files = dict(config=self.path/"config.json")
+    files |= {f"fold{k}": self.path/f"fold{k}"/"weights.safetensors" for k in self.nets}
+    return {k: sha256(f.read_bytes()).hexdigest()[:16] for k, f in files.items()}
 
 # %% ../nbs/03g_runs.ipynb #8af00923
 THRESHOLD_COLS = ["species_id", "species", "low", "high", "confirmed", "against", "slope", "intercept", "threshold",
@@ -374,6 +375,24 @@ def soft_ids(
     return [k for k in pseudo_table(cfg).recording_id.unique() if stored_input(cfg, store, k).exists()]
 
 # %% ../nbs/03g_runs.ipynb #b42e4587
+def default_epochs(
+    cfg,   # `RunConfig`
+    boxes):# Box table
+    "Epochs that make about 400 batches of boxes, at least 10."
+    n = boxes.is_tp.sum()*(1 - 1/cfg.n_folds if cfg.n_folds > 1 else 1)
+    if cfg.objective.masked and not boxes.is_tp.all(): n *= 2 # as many denied boxes, see `balanced_indices`
+    return max(10, round(400*min(cfg.bs, n)/n))
+
+def _inside(boxes, cfg, store): # Box table without the boxes that begin after their recording has ended; names them
+    if cfg.encoder: return boxes
+    ends = {k: len(open_wave(stored_input(cfg, store, k)))/cfg.sample_rate for k in boxes.recording_id.unique()}
+    late = boxes[boxes.t_min >= boxes.recording_id.map(ends)]
+    for b in late.head(3).itertuples():
+        print(f"left out: a box of {b.recording_id} begins at {b.t_min:g} s, but the recording ends at "
+              f"{ends[b.recording_id]:.1f} s")
+    if len(late) > 3: print(f"left out: {len(late) - 3} more boxes that begin after their recording has ended")
+    return boxes.drop(late.index)
+
 @dataclass
 class TrainingData:
     "Settings, boxes and sound that a run learns from."
@@ -401,12 +420,10 @@ def load_training_data(
     if not boxes.is_tp.any():
         raise InputError(f"none of the {len(ids)} recordings that the tables name can be read "
                          f"from {as_path(path)/'train'}")
+    boxes = _inside(boxes, cfg, store)
     silent = [s for k, s in enumerate(cfg.species) if not (boxes.species_id[boxes.is_tp] == k).any()]
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
-    share = 1 - 1/cfg.n_folds if cfg.n_folds > 1 else 1
-    crops = boxes.is_tp.sum()*(1 + cfg.objective.masked)*share # in an epoch
-    if not cfg.epochs: cfg = replace(cfg, epochs=max(10, round(400*min(cfg.bs, crops)/crops)))
-    return TrainingData(cfg, boxes, store)
+    return TrainingData(replace(cfg, epochs=cfg.epochs or default_epochs(cfg, boxes)), boxes, store)
 
 # %% ../nbs/03g_runs.ipynb #a2ca5366
 CARD = """# {name}
@@ -441,7 +458,8 @@ def card_table(folder): # `models/<model_name>`
     t = read(folder/"thresholds.csv")["species_id species confirmed threshold box_precision box_recall note".split()]
     t = t.assign(species=t.species.map(csv_unescape))
     if (folder/"validation.csv").exists():
-        t = t.join(read(folder/"validation.csv")[["fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied")))
+        v = read(folder/"validation.csv")[["species_id", "fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied"))
+        t = t.merge(v, "left", "species_id").fillna("")
     rows = [t.columns, ["---"]*t.shape[1], *t.to_numpy()]
     return "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in rows)
 

@@ -26,12 +26,19 @@ def activate(
     return softmax(logits, axis=1) if activation == "softmax" else expit(logits)
 
 # %% ../nbs/04a_scores.ipynb #fa85dd66
+def _widths(scores): # Scores table -> Series of the windows' widths, in s, as the recording's first block has them
+    df = pd.DataFrame(dict(recording_id=scores.recording_id, width=(scores.end - scores.start).round(3)))
+    first = df[scores.start < BLOCK_SECONDS].drop_duplicates().assign(whole=lambda o: o.width).sort_values("width")
+    df = df.reset_index().sort_values("width", kind="stable")
+    got = pd.merge_asof(df, first, on="width", by="recording_id", direction="forward").set_index("index")
+    return got.whole.fillna(got.width).loc[scores.index].rename("width")
+
 def recording_scores(
     scores,     # Scores table
     activation):# What turns logits into scores: the activation of the run
     "(recordings, species) scores in [0, 1]: max over tiles, mean over folds, softmax or sigmoid, mean over widths."
-    species, width = species_of(scores), (scores.end - scores.start).round(3).rename("width")
-    best = scores.groupby(["recording_id", width, "fold"], sort=True)[species].max()
+    species, scores = species_of(scores), scores.reset_index(drop=True)
+    best = scores.groupby(["recording_id", _widths(scores), "fold"], sort=True)[species].max()
     logits = best.groupby(level=[0, 1]).mean()
     return pd.DataFrame(activate(logits, activation), logits.index, species).groupby(level=0).mean()
 

@@ -113,7 +113,7 @@ def _arithmetic(function, f, opt, inputs, constant=None):
 def _pool(layer, f, opt, inputs):
     size, step = (opt.filterHeight, opt.filterWidth), (opt.strideH, opt.strideW)
     same = opt.padding == f.schema.Padding.SAME
-    f._need(not same or size == step, "a pooling whose windows overlap")
+    f._need(not same or size == step and max(size) <= 2, "a pooling whose windows overlap or are padded on both sides")
     return layer(size, step, ceil_mode=same)
 
 def _sigmoid(f, opt, inputs): return nn.Sigmoid()
@@ -143,7 +143,7 @@ def layer(self:TFLite,
     name): # Of a tensor that an operator makes
     "The module that computes a tensor, and the names of its inputs."
     op, kind = self.made_by[name], self.kind(name)
-    opt, names = op.builtinOptions, [self.names[i] for i in op.inputs]
+    opt, names = op.builtinOptions, [self.names[i] for i in op.inputs if i >= 0]
     values = {k: self.constant(k) for k in names}
     inputs, constants = [k for k in names if values[k] is None], [v for v in values.values() if v is not None]
     if kind == "MUL" and len(inputs) == 2 and self.kind(inputs[1]) == "LOGISTIC" and \

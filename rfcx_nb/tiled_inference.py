@@ -107,7 +107,7 @@ def score_mel(
     windows):# `Windows` with `one_pass` decided
     "Table of `fold`, first `frame` and `width` of each window, and their (n, n_species) logits."
     keys, logits, n = [], [], mel.shape[1]
-    mel = F.pad(mel, (0, max(32 - n, 0))) # a third of a second is too little for most networks
+    mel = F.pad(mel, (0, max(32 - n, 0))) # fewer than 32 frames are too few for most networks
     for k, net in nets.items():
         if windows.one_pass: res = score_pass(net, mel, windows.widths, windows.steps)
         else: res = [score_tiles(net, mel, w, s) for w, s in zip(windows.widths, windows.steps)]
@@ -240,7 +240,7 @@ def _backbone_files(run): # Fold to (file of its converted backbone, digest of s
     folders = {k: run.path/f"fold{k}" for k in run.nets}
     if not all((f/"weights.safetensors").exists() for f in folders.values()): return {}
     d = run.digests()
-    return {k: (f/"backbone.onnx", f"{d[run.path.name]}-{d[f.name]}") for k, f in folders.items()}
+    return {k: (f/"backbone.onnx", f"{d['config']}-{d[f.name]}") for k, f in folders.items()}
 
 # %% ../nbs/05_tiled_inference.ipynb #39b953f0
 @torch.inference_mode()
@@ -317,7 +317,7 @@ def with_backend(
 def species_map(
     scores,     # Scores table of one recording
     activation):# What turns logits into scores
-    "(n_species, n_times) scores in [0, 1] every half tile, and the length of the recording in s."
+    "(n_species, n_times) scores in [0, 1] every quarter of a tile, and the length of the recording in s."
     df = finest_scores(scores, activation)
     p, t = expit(df[species_of(df)].to_numpy()), np.arange(df.start.min(), df.end.max(), (df.end - df.start).iloc[0]/4)
     cover = (df.start.to_numpy() <= t[:, None] + 1e-6) & (t[:, None] + 1e-6 < df.end.to_numpy())
@@ -358,7 +358,7 @@ class Scores(Parts):
     def write(self,
         file,   # Where it goes
         result, # Scores table of one recording
-        source):# `file_fingerprint` of the recording
+        source):# As from `source`
         "Write a part, with checksums and what it was made from."
         result.attrs["source"] = list(source)
         result.to_parquet(file, index=False, write_page_checksum=True)

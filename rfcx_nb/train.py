@@ -131,7 +131,7 @@ def get_dls(
         kw = dict(n=(items, None), shuffle_fn=train.epoch)
     bs = min(cfg.bs, items)//world_size
     if bs < 2:
-        raise InputError(f"a batch of {min(cfg.bs, len(train))} crops is too small for {world_size} processes: "
+        raise InputError(f"a batch of {min(cfg.bs, items)} crops is too small for {world_size} processes: "
                          "each needs at least two")
     dls = DataLoaders.from_dsets(train, valid, bs=bs, device=device or default_device(),
                                  dl_type=DistributedDL, wif=quiet_worker,
@@ -275,7 +275,7 @@ def load(
     learn): # New `Learner` of the same run
     "Put the checkpoint's state into `learn`; returns the epoch to begin with, 0 if the checkpoint cannot be used."
     if not self.file.exists(): return 0
-    try: sd = load_file(self.file, device=str(learn.dls.device))
+    try: sd = load_file(self.file)
     except (SafetensorError, OSError) as e:
         if isinstance(e, PermissionError): raise
         return self.forget(f"it cannot be read: {e}")
@@ -284,7 +284,7 @@ def load(
     learn.create_opt()
     for i, (p, *_) in enumerate(learn.opt.all_params()):
         state = {k.split(".", 2)[2]: v for k, v in sd.items() if k.startswith(f"opt.{i}.")}
-        learn.opt.state[p] = {k: v.item() if v.dim() == 0 else v for k, v in state.items()}
+        learn.opt.state[p] = {k: v.to(p.device) if v.is_floating_point() else v.item() for k, v in state.items()}
     self.start, self.rows = int(sd["epoch"]), sd["history"].tolist()
     self.smooth = int(sd["count"]), sd["smooth"].cpu()
     if "scale" in sd: self.scale = {k: sd[k].item() for k in ("scale", "_growth_tracker")}
