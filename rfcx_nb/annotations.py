@@ -11,12 +11,13 @@ __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'MIN_BOXES', 'read_t
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
 from .cli import command
-from .core import (atomic_write, csv_escape, csv_unescape, existing_path, InputError, local_path, Number,
-                          printable, progress, raise_bad_rows, read_csv_table, sanitize, working)
+from .core import (as_path, atomic_write, csv_escape, csv_unescape, existing_path, InputError, local_path,
+                          Number, printable, progress, raise_bad_rows, read_csv_table, sanitize, working)
 from .crops import BOX_COLS
 from .preprocess import AUDIO_EXTS, find_recordings, open_audio
 import csv, io, os, re
 from pathlib import Path
+from unicodedata import normalize
 from zlib import crc32
 import numpy as np, pandas as pd, soundfile as sf
 
@@ -104,8 +105,9 @@ def _fix_raven_rows(file, out, df, heads): # For messages; boxes; the table and 
                          "measurement File Offset (s) and save the table again")
     if not {"selection", "view"} <= set(col): return out
     wave = col["view"].str.startswith("Waveform") # the spectrogram's row is kept, since it has the frequencies
-    key = pd.DataFrame(dict(s=col["selection"], f=out.get("recording", ""), wave=wave))
-    return out[~key.sort_values("wave", kind="stable").duplicated(["s", "f"]).sort_index()]
+    one = [c for c in ("recording", "start", "end", "species") if c in out] # the same in every view of a selection
+    key = out[one].assign(selection=col["selection"], wave=wave)
+    return out[~key.sort_values("wave", kind="stable").duplicated([*one, "selection"]).sort_index()]
 
 # %% ../nbs/01a_annotations.ipynb #652f4a57
 def read_delimited(
@@ -204,9 +206,12 @@ def write_per_recording(
         write(g, (Path(folder)/k).with_name(name + suffix))
 
 # %% ../nbs/01a_annotations.ipynb #b4491639
+def _fold(s): # A name -> in small letters, and accented letters in one form
+    return normalize("NFC", s.casefold())
+
 def path_parts(name): # Any path, as any system writes it
     "Its stem and folders, from the last to the first, in small letters."
-    o = [s for s in re.split(r"[/\\]", name.casefold()) if s not in ("", ".")][::-1]
+    o = [s for s in re.split(r"[/\\]", _fold(name)) if s not in ("", ".")][::-1]
     if o and "." in o[0] and "." + o[0].rsplit(".", 1)[1] in AUDIO_EXTS: o[0] = o[0].rsplit(".", 1)[0]
     return o
 
@@ -220,8 +225,8 @@ def matcher(ids): # Ids of the recordings that were found
         if not p or p[0] not in by: return []
         shared = {k: len(os.path.commonprefix([p, q])) for q, k in by[p[0]]} # number of equal parts
         best = [k for k, n in shared.items() if n == max(shared.values())]
-        file = re.split(r"[/\\]", name.casefold())[-1]
-        return [k for k in best if Path(k).name.casefold() == file] or best # 0300.mp3 beside 0300.wav
+        file = re.split(r"[/\\]", _fold(name))[-1]
+        return [k for k in best if _fold(Path(k).name) == file] or best # 0300.mp3 beside 0300.wav
     return match
 
 # %% ../nbs/01a_annotations.ipynb #fb736677
@@ -341,6 +346,7 @@ def read_species_ids(file): # `species.csv`
     "Dict of name to number; raises `InputError`."
     kinds = dict(species_id=Number(0, 9999, integer=True), name=str)
     df = read_csv_table(file, kinds, "a table of species_id and name", "species_id")
+    df["name"] = df.name.map(sanitize)
     raise_bad_rows(file, df.name.duplicated(), "the name is there twice", df.name)
     return dict(zip(df.name, df.species_id.tolist()))
 
@@ -359,14 +365,16 @@ def write_training_tables(
     out):# Folder to write to
     "Write train_tp.csv, train_fp.csv and species.csv; the tables have `chosen` if there is such a box."
     songtype = pd.to_numeric(ok.songtype, errors="coerce").fillna(1).astype(int)
-    t = ok.assign(species_id=ok.species.map(ids), songtype_id=songtype)
+    names = {k: csv_escape(k) for k in ok.recording_id.unique()}
+    t = ok.assign(species_id=ok.species.map(ids), songtype_id=songtype, recording_id=ok.recording_id.map(names))
     t = t.rename(columns=dict(start="t_min", end="t_max", low="f_min", high="f_max"))
     cols = [*BOX_COLS, "chosen"] if (t.get("chosen", pd.Series("", t.index)) != "").any() else BOX_COLS
     for tp, name in ((True, "train_tp.csv"), (False, "train_fp.csv")):
         with atomic_write(out/name) as f: t.loc[t.is_tp == tp, cols].to_csv(f, index=False)
     file, old = out/"species.csv", pd.DataFrame(columns=["species_id", "name"])
     if file.exists(): old = pd.read_csv(file, dtype=str, keep_default_na=False) # its other columns stay
-    new = {s: i for s, i in ids.items() if str(i) not in set(old.species_id)}
+    known = read_species_ids(file) if file.exists() else {} # a spreadsheet may have saved 0.0
+    new = {s: i for s, i in ids.items() if s not in known}
     new = pd.DataFrame(dict(species_id=list(new.values()), name=[csv_escape(s) for s in new]))
     with atomic_write(file) as f: pd.concat([old, new]).to_csv(f, index=False)
 
@@ -375,6 +383,8 @@ def symlink_recordings(
     folder, # The link: `data/train`
     target):# Folder with the recordings
     "Make `folder` a link to `target`; raises `InputError` if that would replace something."
+    if "://" in str(target):
+        raise InputError(f"{folder} cannot be a link to {target}: copy the recordings to a disk and import from there")
     if folder.resolve() == target.resolve(): return
     if folder.parent.resolve() == target.resolve():
         raise InputError(f"{target} holds the recordings: choose an --out elsewhere")
@@ -419,6 +429,14 @@ def import_report(
     return "\n".join(lines)
 
 # %% ../nbs/01a_annotations.ipynb #728f05e7
+def _odd_songtype(df): # Rows of `read_tables` -> bool: a number that the training tables cannot hold; text becomes 1
+    x = pd.to_numeric(df.songtype, errors="coerce")
+    return x.notna() & ~x.between(0, 1e6)
+
+def _none_confirmed(df): # Rows of `check_rows` without a confirmed box to learn from -> why there is none
+    for o in df[df.wrong != ""].head(1).itertuples(): return f"row {o.row} of {o.table}: {o.wrong}"
+    return "all its boxes are denied and none is confirmed" if len(df) else "there are none"
+
 def _left_out(df, wrong, unnamed): # Rows of `check_rows`; unused tables; recordings without a row -> their table
     cols = ["table", "row", "recording", "wrong"]
     rest = wrong + [("", "", k, "no row names this recording") for k in unnamed]
@@ -430,7 +448,7 @@ def _write_folder(ok, log, recordings, out): # Good rows; from `_left_out`; fold
         if tp.exists() and not report.exists():
             raise InputError(f"{tp} was not made by rfcx_import and would be lost: choose another --out")
         write_boxes_csv(log, report)
-        symlink_recordings(out/"train", Path(recordings))
+        symlink_recordings(out/"train", as_path(recordings))
         ids = number_species(ok.species, out/"species.csv")
         write_training_tables(ok, ids, out)
     return ids
@@ -449,12 +467,10 @@ def rfcx_import(
     ids = df.recording_id[df.recording_id != ""].unique()
     sizes, bad = durations({k: found[k] for k in progress(ids, desc="headers")})
     df["wrong"] = df.wrong.where(~df.recording_id.isin(bad), df.recording_id.map(bad))
+    df["wrong"] = df.wrong.mask((df.wrong == "") & _odd_songtype(df), "songtype is not a number from 0 to 1,000,000")
     df = check_rows(df, sizes)
     ok, unnamed = df[df.wrong == ""], sorted(set(found) - set(df.recording_id))
-    if not ok.is_tp.any():
-        row, faults = df.head(1), df.wrong[df.wrong != ""]
-        why = f"row {row.row.iloc[0]} of {row.table.iloc[0]}: {faults.iloc[0]}" if len(df) else "there are none"
-        raise InputError(f"no row of {boxes} can be learned from; {why}")
+    if not ok.is_tp.any(): raise InputError(f"no row of {boxes} can be learned from; {_none_confirmed(df)}")
     ids = _write_folder(ok, _left_out(df, wrong, unnamed), recordings, out)
     print(import_report(df, wrong, unnamed, ids))
     print(f"{ok.is_tp.sum()} confirmed and {(~ok.is_tp).sum()} denied boxes of {ok.species.nunique()} species in "

@@ -352,7 +352,10 @@ def drawn_rows(
 def read_verdicts(path): # csv file, or a folder with several
     "Rows of the pages' `verdicts.csv`, with `verdict` yes, no or unsure, `other` and `note`; raises `InputError`."
     path = existing_path(path, "a verdicts.csv, or a folder with several")
-    files, res = sorted(path.glob("*.csv")) if path.is_dir() else [path], []
+    files, res = [path], []
+    if path.is_dir(): # of two verdicts on a clip the last one counts
+        files = [f for f in path.glob("*.csv") if f.name != "checked.csv"] # it has what was read before
+        files = sorted(files, key=lambda f: (f.stat().st_mtime, f.name))
     if not files: raise InputError(f"{path} holds no csv files: expected the verdicts that the pages save")
     for f in files:
         kinds = dict(recording=str, start=Number(0), end=Number(0), species=str, verdict=str)
@@ -418,6 +421,14 @@ def match_verdicts(
     res = drawn.iloc[i.astype(int)].assign(**told)[VERDICT_COLS]
     return res.drop_duplicates(["recording", "species", "start"], keep="last")
 
+def _keep_others(field, file): # From `field_table`; `field.csv` -> with its rows of other species, if of these networks
+    if not file.exists() or not len(field): return field
+    kinds = dict(species=str, weights=str, note=str, species_id=Number(0, integer=True))
+    old = read_csv_table(file, kinds, "the table of thresholds that rfcx_check writes", "species")
+    old = old[(old.weights == field.weights.iloc[0]) & ~old.species.isin(field.species)]
+    if not len(old): return field
+    return pd.concat([field, old.reindex(columns=FIELD_COLS, fill_value="")]).sort_values("species_id")
+
 def judge_season(
     season,  # `Season`
     samples, # From `sample_season`, of all species
@@ -467,7 +478,7 @@ def _judge(season, draws, verdicts, said, how, table, precision, checks, folder)
     if not judged: raise InputError(f"{verdicts} holds no yes and no no: judge some clips first")
     write_boxes_csv(said, kept)
     field = field_table(judged, table, precision, how["weights"])
-    write_boxes_csv(field.round(5), folder/"field.csv")
+    write_boxes_csv(_keep_others(field.round(5), folder/"field.csv"), folder/"field.csv")
     show_field(judged, field, folder/"field.png")
     return said, field
 

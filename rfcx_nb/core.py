@@ -212,7 +212,8 @@ def from_dict(
 _DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff" # marks that turn the direction of writing
 
 def sanitize(s): # Text from a table
-    "`s` without control characters and marks of direction; white space becomes single spaces."
+    "`s` without control characters and marks of direction, in one way of writing accents (NFC), with single spaces."
+    s = unicodedata.normalize("NFC", s) # a Mac writes í as i and an accent
     s = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in s if c not in _DIRECTION)
     return " ".join(s.split())
 

@@ -100,8 +100,9 @@ def evaluate(
     n = e.recording.nunique()
     total = dict(recordings=n, calls=len(e), detections=len(d))
     rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), n, level))
-    mean = np.nanmean(np.ma.filled(np.ma.masked_invalid(np.stack(xs)), 0),
-                      0) # a species that is never detected counts 0
+    x = np.stack(xs)
+    x[..., 0] = np.where(np.isnan(x[..., 0]) & ~np.isnan(x[..., 1]), 0, x[..., 0]) # called, but never detected
+    mean = np.ma.masked_invalid(x).mean(0).filled(np.nan) # of the species that have a call in the resample
     rows.append(dict(species="mean of species") | total | figure_row(mean, n, level))
     return pd.DataFrame(rows)
 
@@ -118,7 +119,7 @@ def _read_truth(
     seconds, bad = durations(found)
     if bad: print(f"  cannot be read as audio, so calls in them count as missed: {len(bad)}, such as {min(bad)}")
     df = check_rows(match_recordings(df, found, recordings), seconds)
-    df = df[df.is_tp & (df.wrong != "the same box again")]
+    df = df[df.is_tp & (df.wrong != "the same box again") | df.wrong.str.startswith("verdict is neither")]
     for o in df[df.wrong != ""].itertuples(): raise InputError(f"{o.table}, row {o.row}: {o.wrong}")
     if not len(df): raise InputError(f"{boxes} names no call")
     df = df.assign(recording=df.recording_id)[["recording", "start", "end", "species"]].reset_index(drop=True)

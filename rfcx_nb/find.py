@@ -9,7 +9,7 @@ __all__ = ['QUERY_COLS', 'read_clip', 'read_query', 'window_features', 'fit_prob
 # %% ../nbs/09a_find.ipynb #876952eb
 from .annotations import check_rows, durations, match_recordings, read_tables
 from .cli import command
-from .core import existing_path, InputError, local_path, plain_name, save_json, working
+from .core import as_path, existing_path, InputError, local_path, plain_name, save_json, working
 from .crops import labelled_boxes, read_boxes, species_names, window_targets
 from .detections import DETECTION_COLS, parse_formats, write_detections
 from .encoder import Features
@@ -158,11 +158,12 @@ def suggest(
         free = [not ((q.recording == k) & (q.start < a + seconds) & (q.end > a)).any() for a in starts]
         key += [(k, a) for a, o in zip(starts, free) if o]
         pool.append(f[free])
+    if not key: raise InputError(f"nothing is left to hear: every window of the {len(maps)} recordings is judged")
     known, pool = torch.cat(known), torch.cat(pool)
     if len(pool) > most:
         i = np.sort(np.random.default_rng(0).choice(len(pool), most, replace=False))
         key, pool = [key[o] for o in i], pool[i]
-    mean, sd = pool.mean(0), pool.std(0) + 1e-3
+    mean, sd = pool.mean(0), pool.std(0, unbiased=False) + 1e-3 # of one window too
     known, pool = (F.normalize((o - mean)/sd, dim=1) for o in (known, pool))
     p = fit_probe(known, np.array(y))(pool)
     bands, rows = q.groupby("species").agg(low=("low", "min"), high=("high", "max")), []
@@ -198,22 +199,24 @@ def rfcx_find(
     formats, files = parse_formats(format), find_recordings(path)
     run = local_path(models, "models")/plain_name(model_name, "--model_name")
     ear, out, waves = get_ear(ear, run), local_path(out, "out"), local_path(waves, "waves")
-    tables = query if Path(query).suffix.lower() not in AUDIO_EXTS and Path(query, "train_tp.csv").exists() else ""
+    data, asked = as_path(path).resolve(), as_path(query)
+    clip = asked.suffix.lower() in AUDIO_EXTS
+    tables = not clip and (asked/"train_tp.csv").exists()
     q, sources = read_query(query, recordings or ("" if tables else path), species, row, low, high)
-    def folder(found): return waves/f"{Path(found).resolve().name}-{ear.name}" # of maps
-    source = Path(recordings or (Path(query)/"train" if tables else path))
-    if Path(query).suffix.lower() in AUDIO_EXTS: source = Path(query).parent
+    source = asked.parent if clip else as_path(recordings or (asked/"train" if tables else path))
+    folder, boxes = (waves/f"{o.resolve().name}-{ear.name}" for o in (data, source)) # of maps
+    if folder == boxes and data != source.resolve(): boxes = boxes.with_name(f"{boxes.name}-query") # both are in use
     if any((out/"scores").glob("*.parquet")): raise InputError(f"{out} holds a prediction: choose another --out")
     with working(out, "rfcx_find"):
-        judged, lost = map_folder(ear, sources, folder(source), n_workers)
+        judged, lost = map_folder(ear, sources, boxes, n_workers)
         q = q[~q.recording.isin(lost)]
         if not q.is_tp.any(): raise InputError(f"no recording with a confirmed box of {query} can be read")
-        maps, errors = map_folder(ear, files, folder(path), n_workers)
+        maps, errors = map_folder(ear, files, folder, n_workers)
         if not maps: raise InputError(f"none of the {len(files)} recordings in {path} can be read")
         if next: df = suggest(ear, maps, judged, q, next)
         else: df = find_species(ear, maps, judged, q, n, deny)
         write_detections(df, out, formats)
-        save_json(dict(data=str(Path(path).resolve())), out/"scores"/"_how.json") # for rfcx_report
+        save_json(dict(data=str(data)), out/"scores"/"_how.json") # for rfcx_report
     what = "windows to hear next" if next else f"places like {q.species[q.is_tp].nunique()} species"
     print(f"{out}: {len(df)} {what} in {df.recording.nunique()} of {len(maps)} recordings; "
           f"rfcx_report --path {out} makes a page to judge them")

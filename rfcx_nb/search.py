@@ -188,7 +188,7 @@ def map_scale(
     if not ear.scaled: return Scale()
     files = list(files)
     m = torch.cat([ear.read(f)[1] for f in files[::max(len(files)//most, 1)]], 1)
-    return Scale(m.mean(1, keepdim=True), m.std(1, keepdim=True) + 1e-3)
+    return Scale(m.mean(1, keepdim=True), m.std(1, keepdim=True, unbiased=False) + 1e-3) # of one column too
 
 # %% ../nbs/09_search.ipynb #5877f1d4
 def cut_example(

@@ -9,12 +9,12 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_st
            'draw_activity', 'draw_accumulation', 'site_places', 'draw_sites', 'field_rates', 'add_calls', 'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
-from .annotations import durations, write_boxes_csv
+from .annotations import durations, matcher, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, existing_path, file_name, InputError, load_json, Number, printable, progress,
-                          raise_bad_rows, read_csv_table, sanitize, working)
-from .folds import folders_of
-from .report import comment, read_detections, recordings_of, start_time
+from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, load_json, Number, printable,
+                          progress, raise_bad_rows, read_csv_table, sanitize, working)
+from .parallel import Parts
+from .report import comment, name_time, read_detections, recordings_of, site_of, start_time
 from .runs import FIELD
 import re
 from importlib.util import find_spec
@@ -26,18 +26,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 # %% ../nbs/10_survey.ipynb #a00358b5
-OFFSET = re.compile(r"\d{6}(?:\.\d+)?(Z|[+-]\d\d:?\d\d)(?![\dA-Za-z])") # Behind the time of day in a file name
-COMMENT_OFFSET = re.compile(r"\(UTC(?:([+-])(\d{1,2})(?::(\d\d))?)?\)")   # In the comment of an AudioMoth
+OFFSET = re.compile(r"(?:\.\d+)?(Z|[+-](?:0\d|1[0-4]):?[0-5]\d)(?![\dA-Za-z])") # Behind the time in a file name
+COMMENT_OFFSET = re.compile(r"\(UTC(?:([+-])(0?\d|1[0-4])(?::([0-5]\d))?)?\)") # In the comment of an AudioMoth
 
 def utc_offset(
     name,       # A recording's id or file name
     comment=""):# What its file says of itself
     "Hours between UTC and the recorder's clock, if the name or the comment says so; else None."
-    if m := OFFSET.search(name):
+    if m := OFFSET.match(name_time(name)[1]):
         if m[1] == "Z": return 0.
         h, s = m[1].replace(":", ""), -1 if m[1][0] == "-" else 1
         return s*(int(h[1:3]) + int(h[3:])/60)
-    if start_time(name) and re.fullmatch("[0-9A-F]{8}", Path(name).name.split(".")[0]): return 0.
     if m := COMMENT_OFFSET.search(comment):
         return (-1 if m[1] == "-" else 1)*(int(m[2] or 0) + int(m[3] or 0)/60)
 
@@ -77,29 +76,54 @@ RECORDING_COLS = ["recording", "site", "latitude", "longitude", "start", "utc_of
 
 def sites_of(
     ids,       # Recording ids, such as north/a7/rec_01
-    pattern=""):# Regular expression, whose first group, or all of it, is the site; folders if empty
+    pattern=""):# Regular expression, whose first group, or all of it, is the site; as `site_of` if empty
     "Dict of recording id to site, empty where there is none; raises `InputError` for a pattern that cannot be used."
-    if pattern:
+    if pattern and ids:
         try: found = {k: re.search(pattern, k) for k in ids}
         except re.error as e: raise InputError(f"site is {pattern!r}, which is no regular expression ({e})") from None
         if not any(found.values()): raise InputError(f"site is {pattern!r}, which is in no name, such as {min(ids)}")
         return {k: (m[1] if m.re.groups else m[0]) or "" if m else "" for k, m in found.items()}
-    return dict.fromkeys(ids, "") | folders_of(ids)
+    return {k: site_of(k) for k in ids}
 
-def read_recordings(file): # csv file
-    "A csv with `recording` and any of `RECORDING_COLS`, by recording; raises `InputError` with row and column."
+def _iso(s): # Text of a cell -> (start, hours of its UTC offset or nan); the start is NaT if it is no ISO 8601 time
+    s, t, hours = s.strip(), pd.NaT, np.nan
+    if re.match(r"(19|20)\d\d(-?)\d\d\2\d\d", s): t = pd.to_datetime(s, format="ISO8601", errors="coerce")
+    if t is not pd.NaT and t.tzinfo: t, hours = t.tz_localize(None), t.utcoffset()/timedelta(hours=1)
+    return t, hours
+
+def _read_starts(df, file): # Table with texts in `start`; its file -> with times, and their offsets in `utc_offset`
+    t = pd.DataFrame(map(_iso, df.start), df.index, ["start", "utc_offset"]).astype(dict(utc_offset=float))
+    raise_bad_rows(file, t.start.isna() & (df.start.str.strip() != "") | (t.utc_offset.abs() > 14),
+                   "start is not a time such as 2021-06-21 05:30:00 or 2021-06-21T05:30:00-04:00", df.start)
+    other = df.get("utc_offset", t.utc_offset)
+    raise_bad_rows(file, (t.utc_offset - other).abs() > .01, "start has another offset than utc_offset", df.start)
+    return df.assign(start=t.start, utc_offset=t.utc_offset.fillna(other))
+
+def _name_rows(df, file, ids): # Table with `recording`; its file; recording ids -> its rows by the id that each names
+    match, known = matcher(ids), set(ids)
+    fits = [[k] if k in known else match(k) for k in df.recording]
+    k = pd.Series([o[0] if len(o) == 1 else "" for o in fits], df.index, dtype=object)
+    if not (k != "").any():
+        raise InputError(f"no row of {file} names one of the recordings: its column recording needs names such as "
+                         f"{min(known)}")
+    raise_bad_rows(file, (k != "") & k.duplicated(), "recording is there twice", df.recording)
+    lost = df.recording[k == ""]
+    if len(lost):
+        print(f"  rows of {file} that fit no recording, or several, and are not used: {len(lost)}, such as "
+              f"{printable(lost.iloc[0])}")
+    return df.assign(recording=k)[k != ""].set_index("recording")
+
+def read_recordings(
+    file, # csv file
+    ids): # Recording ids, one of which each row names, as a table for `rfcx_import` does
+    "A csv with `recording` and any of `RECORDING_COLS`, by recording id; raises `InputError` with row and column."
     what = f"a table with the columns {', '.join(RECORDING_COLS)}, of which recording is needed"
     cols = [c for c in read_csv_table(file, dict(recording=str), what) if c in RECORDING_COLS]
     kinds = dict(recording=str, site=str, start=str, seconds=Number(0, empty=True),
                  utc_offset=Number(-14, 14, empty=True),
                  latitude=Number(-90, 90, empty=True), longitude=Number(-180, 180, empty=True))
     df = read_csv_table(file, {c: kinds[c] for c in cols}, what, "recording")[cols]
-    if "start" in df:
-        t = pd.to_datetime(df.start, errors="coerce")
-        raise_bad_rows(file, t.isna() & (df.start.str.strip() != ""),
-                       "start is not a time such as 2021-06-21 05:30:00", df.start)
-        df["start"] = t
-    return df.set_index("recording")
+    return _name_rows(_read_starts(df, file) if "start" in df else df, file, ids)
 
 def recordings_table(
     files,     # Dict of recording id to file
@@ -108,21 +132,19 @@ def recordings_table(
     zone=None):# `ZoneInfo` that starts with a known offset are turned to
     "A row per recording that can be read, `RECORDING_COLS`, and a dict of errors."
     sizes, bad = durations(files)
-    where, rows = sites_of(list(files), site), []
+    where, rows, told = sites_of(list(files), site), [], {} if given is None else given.to_dict("index")
     for k in progress(sizes, len(sizes), "times"):
         known = start_time(k) and utc_offset(k) is not None
         said, more = "" if known else comment(files[k]), read_guano(files[k])
         start, offset = start_time(k) or start_time("", said), utc_offset(k, said)
         if "start" in more and not known: start, offset = more["start"], more.get("utc_offset", offset)
-        start, offset = local_start(start, offset, zone) if start else (None, None)
-        rows.append((k, sanitize(where[k]), more.get("latitude", np.nan), more.get("longitude", np.nan), start, offset,
-                     sizes[k][0]))
-    df = pd.DataFrame(rows, columns=RECORDING_COLS).astype(dict(start="datetime64[ns]",
-                                                                utc_offset=float)).set_index("recording")
-    if given is not None:
-        for c in given:
-            df[c] = given[c].reindex(df.index).where(lambda o: o.notna() & (o != ""), df[c]).astype(df[c].dtype)
-    return df.reset_index(), bad
+        o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0])
+        o |= {c: more[c] for c in ("latitude", "longitude") if c in more}
+        o |= {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
+        start, offset = local_start(o["start"], o["utc_offset"], zone) if o["start"] else (None, None)
+        rows.append(o | dict(site=sanitize(o["site"]), start=start, utc_offset=offset))
+    kinds = dict(start="datetime64[ns]") | dict.fromkeys(("utc_offset", "seconds", "latitude", "longitude"), float)
+    return pd.DataFrame(rows, columns=RECORDING_COLS).astype(kinds), bad
 
 def unknown(df): # From `recordings_table`
     "Sentences that name what is not known of the recordings."
@@ -167,7 +189,8 @@ def rates(
     res = n.reindex(pd.MultiIndex.from_product([sorted(d.species.unique()), hours.index], names=["species", by]),
                     fill_value=0)
     res = res.rename("detections").reset_index()
-    return res.assign(hours=res[by].map(hours).round(4), per_hour=lambda o: (o.detections/o.hours).round(4))
+    res = res.assign(hours=res[by].map(hours).astype(float).round(4))
+    return res.assign(per_hour=(res.detections/res.hours).round(4))
 
 # %% ../nbs/10_survey.ipynb #d0af448d
 def present(
@@ -351,8 +374,27 @@ def add_calls(
 
 # %% ../nbs/10_survey.ipynb #8e74c42a
 def _write_table(df, file): # Table; path without its ending
-    write_boxes_csv(df, file.with_suffix(".csv"))
+    write_boxes_csv(df.assign(site=df.site.map(csv_escape)) if "site" in df else df, file.with_suffix(".csv"))
     with atomic_write(file.with_suffix(".parquet")) as f: df.to_parquet(f, index=False)
+
+def _file_names(species): # Names -> a name for the file of each, none twice
+    used = []
+    for s in map(file_name, species):
+        n, name = 1, s
+        while name.lower() in map(str.lower, used): n += 1; name = f"{s}_{n}"
+        used.append(name)
+    return used
+
+def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
+    parts = Parts(folder/"scores")
+    parts.suffix = ".parquet"
+    if not any(parts.folder.glob("*.parquet")): return files
+    res = {k: f for k, f in files.items() if parts.path(k).exists()}
+    if not res: raise InputError(f"{parts.folder} has scores of none of the {len(files)} recordings: run rfcx_detect")
+    if len(res) < len(files):
+        print(f"  {len(files) - len(res)} recordings, such as {min(set(files) - set(res))}, were not scored yet and do "
+              "not count as effort: run rfcx_detect again")
+    return res
 
 def _write_survey(
     df,    # From `recordings_table`
@@ -366,13 +408,13 @@ def _write_survey(
     _write_table(e, out/"effort")
     for by in ("hour", "date", "site"): _write_table(add_calls(rates(d, e, by), field), out/f"by_{by}")
     hours = effort_matrix(e)
-    hours.round(4).to_csv(out/"effort_matrix.csv", na_rep="NA")
+    hours.round(4).rename(csv_escape).to_csv(out/"effort_matrix.csv", na_rep="NA")
     (out/"occupancy").mkdir(exist_ok=True)
-    used = {}
-    for s in names:
-        name = file_name(s) if used.setdefault(file_name(s), s) == s else f"{file_name(s)}_{len(used)}"
-        occupancy_matrix(counts, hours, s).to_csv(out/"occupancy"/f"{name}.csv", na_rep="NA", float_format="%.0f")
-    summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species")
+    for s, name in zip(names, _file_names(names)):
+        y = occupancy_matrix(counts, hours, s).rename(csv_escape)
+        y.to_csv(out/"occupancy"/f"{name}.csv", na_rep="NA", float_format="%.0f")
+    calls = add_calls(summarize_species(d, e, names), field).filter(like="calls_") # the rule has no known precision
+    summary = summarize_species(counts, e, names).join(calls).join(field, on="species")
     _write_table(summary, out/"summary")
     draw_sites(counts, df, names, out/"sites.png")
     if names and hours.size:
@@ -396,7 +438,8 @@ def rfcx_survey(
     path:str,          # Folder that rfcx_detect --format csv wrote
     recordings:str="", # Where the recordings are now, if not where they were
     table:str="",      # csv of recordings: recording and any of site, start, utc_offset, seconds, latitude, longitude
-    site:str="",       # Pattern that picks the site from a recording's name, such as "(SMA\\d+)_"; its folder if empty
+    # Pattern of the site in a recording's name, such as "(SMA\\d+)_"; if empty, its folders, or what is before the time
+    site:str="",
     timezone:str="",   # Name of the time zone, such as America/Puerto_Rico; starts with a known offset are turned to it
     k:int=1,           # Detections that make a species present in a recording
     floor:float=0.,    # Least score of each of them
@@ -412,19 +455,19 @@ def rfcx_survey(
     found, files, f = read_detections(path/"detections.csv"), recordings_of(path, recordings), path/"failures.csv"
     failed = set(read_csv_table(f, dict(recording=str),
                                 "the failures.csv that rfcx_detect writes").recording) if f.exists() else set()
-    given = read_recordings(table) if table else None
-    df, bad = recordings_table({i: o for i, o in files.items() if i not in failed}, site, given, zone)
+    given = read_recordings(table, files) if table else None
+    df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
     if not len(df): raise InputError(f"none of the {len(files)} recordings can be read")
     e, d = effort(df), place_detections(found, df)
     keys = present(d, k, floor, within or np.inf)
-    counts = d[[o in keys for o in zip(d.recording, d.species)]]
+    counts = d[np.array([o in keys for o in zip(d.recording, d.species)], bool) & (d.score >= floor)]
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
         summary = _write_survey(df, d, e, counts, field_rates(path), path/"survey")
     for s in unknown(df): print(f"  {printable(s)}")
-    waves = [f for f in files.values() if str(f).lower().endswith(".wav")]
+    waves = [files[i] for i in df.recording if str(files[i]).lower().endswith(".wav")]
     if not find_spec("guano") and any(map(has_guano, waves[:1])):
-        print(f"  {waves[0]} holds GUANO metadata, which is not read: pip install guano")
+        print(f"  {printable(waves[0])} holds GUANO metadata, which is not read: pip install guano")
     lost = len(failed) + len(bad)
     if lost: print(f"  {lost} recordings could not be read and do not count as effort")
     if len(d) < len(found):
