@@ -163,12 +163,14 @@ def has_classes(
     return encoder_class(name).class_layer is not Encoder.class_layer
 
 @lru_cache
+def _made(make, name): return make() if name in ENCODERS else make(name) # Class of an encoder; its name or file
+
 def get_encoder(
     name): # As for `encoder_class`
     "The encoder of that name, made once per process."
     make = encoder_class(name)
     if not make: raise InputError(f"{name} is not in ENCODERS in this process: give --n_workers 0")
-    return make() if name in ENCODERS else make(name)
+    return _made(make, name)
 
 # %% ../nbs/03b_encoder.ipynb #0e23ad34
 def known_species(

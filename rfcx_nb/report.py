@@ -604,8 +604,8 @@ def _summary(df, found, failures): # Detections; dict of files; `failures.csv`. 
     bad = len(read_csv_table(f, dict(recording=str, error=str), what)) if f.exists() else 0
     return (f"{len(df)} detections of {df.species.nunique()} species in {df.recording.nunique()} of {len(found)} "
             "recordings" + (f", of which {bad} could not be read, see failures.csv" if bad else "") +
-            ". Times as the recorders' clocks had them. A score is the run's confidence, from 0 to 1, calibrated on "
-            "the boxes it had not learned from (if rfcx_validate was run); it is no probability for your recordings.")
+            ". Times as the recorders' clocks had them. A score, from 0 to 1, puts detections in order. It is roughly "
+            "a probability if rfcx_check has judged clips of these recordings, and none otherwise.")
 
 # %% ../nbs/06a_report.ipynb #9b974c2a
 @command

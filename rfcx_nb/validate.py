@@ -46,7 +46,7 @@ def species_report(
 def mean_auc(
     report): # From `species_report`
     "The proxy: the mean of `auc` and `rank_auc`, each averaged over the species that have one."
-    return float(np.nanmean([report.auc.mean(), report.rank_auc.mean()]))
+    return float(pd.Series([report.auc.mean(), report.rank_auc.mean()]).mean()) # nan if there is neither
 
 # %% ../nbs/05a_validate.ipynb #41b8b87d
 def show_curves(
