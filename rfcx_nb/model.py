@@ -35,7 +35,10 @@ def add_channel(
     name, old = next((k, m) for k, m in body.named_modules() if isinstance(m, nn.Conv2d))
     new, w = deepcopy(old), old.weight.detach()
     new.in_channels += 1
-    new.weight = nn.Parameter(torch.cat([w, .3*w.std()*torch.randn_like(w[:, :1])], 1))
+    new.weight = nn.Parameter(torch.cat([w, w[:, :1]], 1))
+    new.reset_parameters() # draws as many random numbers as a new layer: a seed gives what it gave before
+    new.weight.data[:] = torch.cat([w, .3*w.std()*torch.randn_like(w[:, :1])], 1)
+    if old.bias is not None: new.bias.data[:] = old.bias.detach()
     replace_layer(body, name, new)
 
 # %% ../nbs/03_model.ipynb #7a1a68c9
