@@ -391,7 +391,10 @@ def _inside(boxes, cfg, store): # Box table without the boxes that begin after t
         print(f"left out: a box of {b.recording_id} begins at {b.t_min:g} s, but the recording ends at "
               f"{ends[b.recording_id]:.1f} s")
     if len(late) > 3: print(f"left out: {len(late) - 3} more boxes that begin after their recording has ended")
-    return boxes.drop(late.index)
+    boxes = boxes.drop(late.index)
+    if not boxes.is_tp.any():
+        raise InputError("every confirmed box begins after its recording has ended: are the times of the tables in s?")
+    return boxes
 
 @dataclass
 class TrainingData:
