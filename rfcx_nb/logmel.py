@@ -29,7 +29,7 @@ def _stft(sound, device): # The engine "stft"
     def mel(wav):
         f = F.pad(wav, (n//2, n//2), mode="reflect").unfold(-1, n, sound.hop_length)
         if wav.device.type != "cpu": return power(f)
-        return torch.stack([torch.cat([power(p) for p in o.split(512)], -1) for o in f])
+        return torch.stack([torch.cat([power(p) for p in o.split(128)], -1) for o in f])
     return mel
 
 # %% ../nbs/01c_logmel.ipynb #20df4f37

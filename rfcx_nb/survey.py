@@ -99,31 +99,37 @@ def _read_starts(df, file): # Table with texts in `start`; its file -> with time
     raise_bad_rows(file, (t.utc_offset - other).abs() > .01, "start has another offset than utc_offset", df.start)
     return df.assign(start=t.start, utc_offset=t.utc_offset.fillna(other))
 
-def _name_rows(df, file, ids): # Table with `recording`; its file; recording ids -> its rows by the id that each names
-    match, known = matcher(ids), set(ids)
-    fits = [[k] if k in known else match(k) for k in df.recording]
+def _name_rows(df, key, file, names): # Table; its column of names; its file; names that are there -> its rows by name
+    match, known = matcher(names), set(names)
+    fits = [[k] if k in known else match(k) for k in df[key]]
     k = pd.Series([o[0] if len(o) == 1 else "" for o in fits], df.index, dtype=object)
     if not (k != "").any():
-        raise InputError(f"no row of {file} names one of the recordings: its column recording needs names such as "
-                         f"{min(known)}")
-    raise_bad_rows(file, (k != "") & k.duplicated(), "recording is there twice", df.recording)
-    lost = df.recording[k == ""]
+        such = f"names such as {printable(min(known))}" if known else "names, but no recording here has one"
+        raise InputError(f"no row of {file} names one of the {key}s: its column {key} needs {such}")
+    raise_bad_rows(file, (k != "") & k.duplicated(), f"{key} is there twice", df[key])
+    lost = df[key][k == ""]
     if len(lost):
-        print(f"  rows of {file} that fit no recording, or several, and are not used: {len(lost)}, such as "
+        print(f"  rows of {file} that fit no {key}, or several, and are not used: {len(lost)}, such as "
               f"{printable(lost.iloc[0])}")
-    return df.assign(recording=k)[k != ""].set_index("recording")
+    return df.assign(**{key: k})[k != ""].set_index(key)
 
 def read_recordings(
-    file, # csv file
-    ids): # Recording ids, one of which each row names, as a table for `rfcx_import` does
-    "A csv with `recording` and any of `RECORDING_COLS`, by recording id; raises `InputError` with row and column."
-    what = f"a table with the columns {', '.join(RECORDING_COLS)}, of which recording is needed"
-    cols = [c for c in read_csv_table(file, dict(recording=str), what) if c in RECORDING_COLS]
-    kinds = dict(recording=str, site=str, start=str, seconds=Number(0, empty=True),
-                 utc_offset=Number(-14, 14, empty=True),
-                 latitude=Number(-90, 90, empty=True), longitude=Number(-180, 180, empty=True))
-    df = read_csv_table(file, {c: kinds[c] for c in cols}, what, "recording")[cols]
-    return _name_rows(_read_starts(df, file) if "start" in df else df, file, ids)
+    file,  # csv file: a row per recording, or per site
+    where):# Dict of recording id to site, from `sites_of`
+    "The cells of a csv that are among `RECORDING_COLS`, by recording id; raises `InputError` with row and column."
+    what = (f"a table with the column recording and any of {', '.join(RECORDING_COLS[1:])}, or with the column site "
+            "and any of latitude, longitude, utc_offset")
+    there = list(read_csv_table(file, {}, what))
+    key = "site" if "site" in there and "recording" not in there else "recording"
+    kinds = {key: str} | dict(latitude=Number(-90, 90, empty=True), longitude=Number(-180, 180, empty=True),
+                              utc_offset=Number(-14, 14, empty=True))
+    if key == "recording": kinds |= dict(site=str, start=str, seconds=Number(0, empty=True))
+    cols = [c for c in kinds if c in there or c == key]
+    df = read_csv_table(file, {c: kinds[c] for c in cols}, what, key)[cols]
+    if key == "recording": return _name_rows(_read_starts(df, file) if "start" in df else df, key, file, where)
+    by = _name_rows(df, key, file, {s for s in where.values() if s})
+    ids = [k for k, s in where.items() if s in by.index]
+    return by.loc[[where[k] for k in ids]].set_axis(pd.Index(ids, name="recording"))
 
 def recordings_table(
     files,     # Dict of recording id to file
@@ -437,7 +443,9 @@ def _describe_species(t): # Row of the summary
 def rfcx_survey(
     path:str,          # Folder that rfcx_detect --format csv wrote
     recordings:str="", # Where the recordings are now, if not where they were
-    table:str="",      # csv of recordings: recording and any of site, start, utc_offset, seconds, latitude, longitude
+    # csv: a row per recording (recording and any of site, start, utc_offset, seconds, latitude, longitude), or per
+    # site (site and any of latitude, longitude, utc_offset)
+    table:str="",
     # Pattern of the site in a recording's name, such as "(SMA\\d+)_"; if empty, its folders, or what is before the time
     site:str="",
     timezone:str="",   # Name of the time zone, such as America/Puerto_Rico; starts with a known offset are turned to it
@@ -455,7 +463,7 @@ def rfcx_survey(
     found, files, f = read_detections(path/"detections.csv"), recordings_of(path, recordings), path/"failures.csv"
     failed = set(read_csv_table(f, dict(recording=str),
                                 "the failures.csv that rfcx_detect writes").recording) if f.exists() else set()
-    given = read_recordings(table, files) if table else None
+    given = read_recordings(table, sites_of(list(files), site)) if table else None
     df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
     if not len(df): raise InputError(f"none of the {len(files)} recordings can be read")
     e, d = effort(df), place_detections(found, df)

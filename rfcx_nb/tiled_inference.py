@@ -240,7 +240,8 @@ def _backbone_files(run): # Fold to (file of its converted backbone, digest of s
     folders = {k: run.path/f"fold{k}" for k in run.nets}
     if not all((f/"weights.safetensors").exists() for f in folders.values()): return {}
     d = run.digests()
-    return {k: (f/"backbone.onnx", f"{d['config']}-{d[f.name]}") for k, f in folders.items()}
+    # a graph without this word was written before `join_padding`, and is slower
+    return {k: (f/"backbone.onnx", f"padded-{d['config']}-{d[f.name]}") for k, f in folders.items()}
 
 # %% ../nbs/05_tiled_inference.ipynb #39b953f0
 @torch.inference_mode()

@@ -37,7 +37,7 @@ import numpy as np, pandas as pd, matplotlib.pyplot as plt, torch
 from fastai.callback.mixup import MixUp
 from fastai.callback.training import GradientClip
 from fastai.data.core import DataLoaders
-from fastai.learner import Callback, Learner
+from fastai.learner import Callback, CancelValidException, Learner
 from fastai.metrics import AccumMetric
 from fastai.torch_core import default_device, distrib_barrier, get_model, num_distrib, rank_distrib, set_seed
 from fastcore.basics import patch
@@ -206,7 +206,8 @@ class StopIfNotFinite(Callback):
 
 # %% ../nbs/04_train.ipynb #2c0986ae
 class Checkpoint(Callback):
-    "After each epoch, write weights, optimizer and history to `folder`; `load` continues from there."
+    """After each epoch, write weights, optimizer and history to `folder`; `load` continues from there.
+    Held-out crops are scored after the last epoch and after every eighth part of the epochs before it."""
     order = 65 # after the recorder, before epochs are skipped
     def __init__(self,
         folder, # `fold<k>`, which gets `checkpoint.safetensors` and `history.csv`
@@ -230,6 +231,17 @@ class Checkpoint(Callback):
         self.dls.train.n_inp # a fresh loader draws an item for this: it must do so before the seed is set
         set_seed(self.seed*1000 + self.epoch)
         self.dls.train.rng = random.Random(self.seed*1000 + self.epoch)
+
+    @property
+    def validates(self):
+        "Are the held-out crops scored after this epoch?"
+        return (self.n_epoch - 1 - self.epoch) % max(self.n_epoch//8, 1) == 0
+
+    def before_validate(self):
+        if not self.validates: raise CancelValidException
+
+    def after_validate(self):
+        if not self.validates: self.recorder.log += [np.nan]*(1 + len(self.metrics)) # fastai leaves them out
 
     def after_epoch(self):
         if self.epoch < self.start: return # done before the stop
@@ -374,7 +386,7 @@ def show_history(
     "Draw loss and metrics over the epochs; returns the two axes."
     if axs is None: axs = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")[1]
     for ax, cols in zip(axs, (("train_loss", "valid_loss"), ("accuracy", "box_lwlrap"))):
-        history.plot(x="epoch", y=list(cols), ax=ax, marker=".")
+        for c in cols: history[["epoch", c]].dropna().plot(x="epoch", ax=ax, marker=".")
     return axs
 
 # %% ../nbs/04_train.ipynb #967cc714
