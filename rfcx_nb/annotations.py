@@ -340,7 +340,7 @@ def match_recordings(
 
 # %% ../nbs/01a_annotations.ipynb #53b30869
 def _natural(s): # Sort key: digits as numbers, so that frog 2 comes before frog 10
-    return [(int(o), "") if o.isdigit() else (-1, o) for o in re.split(r"([0-9]+)", s)]
+    return [(int(o), "") if o.isdecimal() else (-1, o) for o in re.split(r"([0-9]+)", s)]
 
 def read_species_ids(file): # `species.csv`
     "Dict of name to number; raises `InputError`."

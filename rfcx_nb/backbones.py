@@ -143,7 +143,7 @@ def body_notes(file): # Any file
 def create_model(
     arch:str="densenet121", # Any of timm's networks that gives a map of features
     n_species:int=24,      # Outputs
-    head_ps:float=.8,      # Dropout before the last layer, half of it before the first
+    head_ps:float=.8,      # Dropout of the head
     pretrained="auto",     # Weights to start from, as `find_weights` takes them
     verbose=True,          # Print where the weights are from?
     frozen=False,          # Fix the weights of the first layers with `freeze`, unless they are random?

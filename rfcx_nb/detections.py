@@ -204,7 +204,8 @@ def rfcx_detect(
         else: p = kept_scores(run, out)
         df = _detect_all(p.parts, table, run.activation, gap, min_length)
         write_detections(df, out, formats)
-        used = table.set_index("species").threshold.where(table.threshold.notna().to_numpy(), None).to_dict()
+        limit = table.set_index("species").threshold
+        used = limit.astype(object).where(limit.notna(), None).to_dict() # JSON has no nan
         how = dict(run=str(folder), gap=gap, min_length=min_length, threshold=used)
         known = table.set_index("species").reindex(columns=FIELD).dropna(how="all")
         if len(known): how["field"] = known.astype(object).where(known.notna(), None).to_dict("index")

@@ -90,7 +90,8 @@ def evaluate(
     "A row per species, one for all events together, and one for the mean of the species."
     recordings = sorted(recordings)
     place, weights = {k: i for i, k in enumerate(recordings)}, resample_weights(len(recordings))
-    d, e = match_events(detections[detections.recording.isin(place)], events, overlap)
+    d, e = match_events(*(o[o.recording.isin(place)] for o in (detections, events)), overlap)
+    if not len(e): raise InputError("there is no call in these recordings: nothing can be evaluated")
     rows, xs = [], []
     for s in sorted(set(e.species) | set(d.species)):
         ds, es = d[d.species == s], e[e.species == s]

@@ -106,8 +106,8 @@ def fit_probe(
 
 # %% ../nbs/09a_find.ipynb #1be384c7
 def choose_next(
-    x,     # (n, d) features of length 1 of the windows to choose from
-    known, # (m, d) features of length 1 of the windows that have been judged
+    x,     # (n, d) features of norm 1 of the windows to choose from
+    known, # (m, d) features of norm 1 of the windows that have been judged
     p,     # (n, n_species) probabilities
     n,     # How many
     relevance=.3): # Weight of a window's worth against its likeness to those taken just before
@@ -180,7 +180,7 @@ def rfcx_find(
     query:str,            # Boxes in any usual table, a folder with train_tp.csv, or a sound file with one call
     species:str="",       # Look for this species only; for each in turn if not given
     row:int=None,         # Look for the box in this row of the table only (the headings are row 1)
-    recordings:str="",    # Where the recordings of the boxes are, if not in path
+    recordings:str="",    # Where the recordings of the boxes are (default: path, or train/ beside train_tp.csv)
     ear:str="template",   # template, birdnet, run, or a file perch_v2.onnx: what is compared
     n:int=100,            # Best places of each species
     next:int=0,           # Instead of a search: so many windows to hear next, to learn the most from

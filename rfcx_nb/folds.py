@@ -152,7 +152,7 @@ def similar_pairs(
 def _seconds(file): # Length of a recording by its header; nan if it cannot be read
     try:
         with open_audio(file) as o: return sf.info(o).duration
-    except (OSError, RuntimeError): return np.nan
+    except (OSError, RuntimeError, TypeError): return np.nan # the last of a file without a header, .raw
 
 def _fingerprint(k, file, seconds): # A job of `find_duplicates`
     try: return k, fingerprint(file, seconds)

@@ -81,6 +81,10 @@ def score_submission(
     "Dict of `lwlrap`, its bounds, its floors, and `n`, the recordings in `truth`; raises `InputError`."
     s, t = (o if isinstance(o, pd.DataFrame) else pd.read_csv(o, dtype={"recording_id": str})
             for o in (submission, truth))
+    for o, what in ((s, "scores"), (t, "truth")):
+        if "recording_id" not in o: raise InputError(f"the table of the {what} has no column recording_id")
+        if o.recording_id.duplicated().any():
+            raise InputError(f"recording {o.recording_id[o.recording_id.duplicated()].iloc[0]} has two rows of {what}")
     t = t.set_index("recording_id")
     s = s.set_index("recording_id").reindex(t.index)
     if list(s) != list(t):

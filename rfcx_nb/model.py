@@ -47,7 +47,7 @@ class SpeciesNet(nn.Module):
     def __init__(self,
         body,               # Backbone: (batch, 1, n_mels, frames) to (batch, channels, rows, columns)
         n_species:int,      # Outputs
-        head_ps:float=.8,   # Dropout before the last layer, half of it before the first
+        head_ps:float=.8,   # Dropout of the head
         head="pool",        # A key of `HEADS`
         freq_channel=False, # Show the height on the scale of pitch as a second channel?
         margin=0,           # Frames at both ends of the input that the body sees and the head does not

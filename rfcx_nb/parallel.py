@@ -65,12 +65,13 @@ def parallel_map(
 @contextmanager
 def dask_client(
     scheduler,     # Address of a scheduler, such as tcp://host:8786, or local
-    n_workers=None):# Workers of a local one; one per core if None
+    n_workers=None):# Workers of a local one, at least one; one per core if None
     "Yield a client of the scheduler; raises `InputError` if there is none, or if it has no workers."
     try: from distributed import Client, LocalCluster
     except ImportError: raise InputError("--scheduler needs Dask: pip install 'rfcx_nb[cluster]'") from None
     if scheduler == "local":
-        with LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+        n = 1 if n_workers == 0 else n_workers # with none, its jobs would wait for ever
+        with LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address="127.0.0.1:0",
                           silence_logs=logging.CRITICAL) as o, Client(o) as c: yield c
         return
     try: c = Client(scheduler, timeout=20)
@@ -121,7 +122,9 @@ def dask_map(
                 error = o.exception() # None too while Dask computes a result again that went with its worker
                 if error is None: yield o.result()
                 elif not isinstance(error, KilledWorker): raise error
-                else: yield lost(*job, error="the workers that took it died, one after the other")
+                elif lost: yield lost(*job, error="the workers that took it died, one after the other")
+                else: raise InputError(f"the workers that took {', '.join(map(printable, job[:2]))} died, one after "
+                                       "the other: too little memory, or a damaged file")
                 done.update(send(1))
         finally: c.unregister_worker_plugin(name) # also after Ctrl-C, or the function would stay in the workers' memory
 

@@ -202,7 +202,9 @@ def find_recordings(folder): # Folder with audio files at any depth, or its URL
         name = f.relative_to(folder)
         if isinstance(f, Path) and f.is_dir() and not f.is_symlink(): by[name.as_posix() + "/"].append(f)
         elif _is_recording(f): by[name.with_suffix("").as_posix()].append(f)
-    found = {printable(k if len(fs) == 1 else f.relative_to(folder).as_posix()): f for k, fs in by.items() for f in fs}
+    names = {f.relative_to(folder).as_posix() for fs in by.values() for f in fs} # none may be another's id
+    found = {printable(k if len(fs) == 1 and k not in names else f.relative_to(folder).as_posix()): f
+             for k, fs in by.items() for f in fs}
     if found: return found
     raise InputError(f"{folder} holds no recordings: looked in it and below for {', '.join(sorted(AUDIO_EXTS))}")
 
@@ -286,7 +288,8 @@ def preprocess(
             for row in progress(rows, len(jobs), "preprocess"): add_to_manifest(folder, row)
     missing = [_failed(k, error=f"no recording {k} in {data}") for k in ids if k not in found]
     missing = pd.DataFrame(missing, columns=MANIFEST).set_index("recording_id")
-    return pd.concat([read_manifest(folder), missing]).loc[ids]
+    known = read_manifest(folder)
+    return pd.concat([known[~known.index.isin(missing.index)], missing]).loc[ids] # stored once, and gone since
 
 # %% ../nbs/00_preprocess.ipynb #790beea6
 @command
@@ -301,6 +304,8 @@ def rfcx_preprocess(
     scheduler:str=""):      # Dask scheduler, tcp://host:8786, whose machines share the disk of --waves; or local
     "Decode and resample recordings once, into waves/<split>/<recording_id>.npy. Goes on where it was stopped."
     if dtype not in ("int16", "float32"): raise InputError(f"dtype {dtype} is not known: int16 or float32")
+    if not 1000 <= sample_rate <= 768_000:
+        raise InputError(f"sample_rate is {sample_rate}: it must be from 1000 to 768000 Hz")
     ids, what = None, "a csv file with a column recording_id"
     if table: ids = read_csv_table(table, dict(recording_id=str), what).recording_id.unique()
     man = preprocess(path, split, waves, ids, sample_rate, dtype, n_workers, scheduler)

@@ -68,6 +68,7 @@ def make_prior_shift(
     if shift not in ("clean", "minmax"): raise InputError(f"shift {shift} is not known: clean or minmax")
     if not prevalence: return lambda p: p
     if prevalence == "em":
+        if shift != "clean": raise InputError("prevalence em works by Bayes' rule only: leave --shift out")
         prior = run.prior
         if prior is None:
             raise InputError(f"{run.path/'prior.csv'} does not exist: rfcx_validate writes what the network takes the "

@@ -97,7 +97,7 @@ def sample_for_review(
                  sites=_firsts((df.site + at).where(at != "", df.site))[:4*each],
                  next=i[(df.get("chosen", pd.Series("", df.index)) != "").to_numpy()])
     queues = [tuple(k for k, rows in picks.items() if o in rows) for o in i]
-    return df.assign(queues=queues)[[len(o) > 0 for o in queues]]
+    return df.assign(queues=queues)[np.array([len(o) > 0 for o in queues], bool)]
 
 # %% ../nbs/06a_report.ipynb #950bc47a
 class Sound(NamedTuple):

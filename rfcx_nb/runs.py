@@ -40,7 +40,7 @@ class RunConfig(AudioConfig):
     frozen:bool=True                         # Leave the first layers of a pretrained backbone unchanged?
     stride:within(int, 8, 32)=16             # Frames per column of features: 32, or 8 or 16 without the last layers
     head:str="band"                          # band: a score per column, from the species' band; pool: the recipe's
-    head_ps:within(float, 0, .99)=.5         # Dropout before the last layer; half of it before the one below
+    head_ps:within(float, 0, .99)=.5         # Dropout of the head, see `03_model`
     freq_channel:bool=True                   # Add each row's position on the frequency axis as a second channel?
     subtract_band_mean:bool=True             # Subtract each band's mean over a window, to remove steady noise?
     crop_frames:within(int, 16, 30_000)=128  # Width of a training crop, in frames
@@ -92,7 +92,11 @@ def make_config(
     "`RunConfig` with `settings`; the rest are defaults of the model or the recipe. Raises `InputError`."
     base = RECIPE if recipe else ENCODER_DEFAULTS if encoder_class(settings.get("model", "")) else {}
     cfg = RunConfig(**{**base, **settings})
-    return _check_names(replace(cfg, sample_rate=cfg.encoder.sample_rate) if cfg.encoder else cfg)
+    if not cfg.encoder: return _check_names(cfg)
+    rate = cfg.encoder.sample_rate
+    if settings.get("sample_rate", rate) != rate:
+        raise InputError(f"sample_rate is {cfg.sample_rate}: {cfg.model} hears sound of {rate} Hz only, leave it out")
+    return _check_names(replace(cfg, sample_rate=rate))
 
 def _check_names(cfg): # `cfg`, or an `InputError` if its loss or its head is not known
     if cfg.model == "perch": raise InputError("model is perch: give the path of its file, as in --model perch_v2.onnx")

@@ -146,7 +146,9 @@ def recordings_table(
         if "start" in more and not known: start, offset = more["start"], more.get("utc_offset", offset)
         o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0])
         o |= {c: more[c] for c in ("latitude", "longitude") if c in more}
-        o |= {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
+        row = {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
+        if "start" in row: o["utc_offset"] = None # that of a name is not the offset of another start
+        o |= row
         start, offset = local_start(o["start"], o["utc_offset"], zone) if o["start"] else (None, None)
         rows.append(o | dict(site=sanitize(o["site"]), start=start, utc_offset=offset))
     kinds = dict(start="datetime64[ns]") | dict.fromkeys(("utc_offset", "seconds", "latitude", "longitude"), float)
@@ -165,7 +167,7 @@ def unknown(df): # From `recordings_table`
 
 # %% ../nbs/10_survey.ipynb #46205ee7
 def effort(df): # From `recordings_table`
-    "A row per site, date and hour of the day with its recorded `hours`; recordings without a start have neither."
+    "A row per site, date and hour of the day with its recorded `hours`; without a start, no date and the hour -1."
     rows = [(o.site, pd.NaT, -1, o.seconds/3600) for o in df[df.start.isna()].itertuples()]
     for o in df[df.start.notna()].itertuples():
         t, end = o.start, o.start + pd.Timedelta(seconds=o.seconds)

@@ -117,7 +117,10 @@ def _pool(layer, f, opt, inputs):
     return layer(size, step, ceil_mode=same)
 
 def _sigmoid(f, opt, inputs): return nn.Sigmoid()
-def _pad(f, opt, inputs, sizes): return nn.ZeroPad2d(sizes[[2, 2, 1, 1], [0, 1, 0, 1]].tolist())
+def _pad(f, opt, inputs, sizes):
+    f._need(sizes.shape == (4, 2) and not sizes[[0, 3]].any(), "a PAD of other axes")
+    return nn.ZeroPad2d(sizes[[2, 2, 1, 1], [0, 1, 0, 1]].tolist())
+
 
 def _mean_of_map(x): return x.mean((2, 3), keepdim=True)
 def _mean(f, opt, inputs, axes):

@@ -49,7 +49,7 @@ def find_threshold(
     p,                   # (n,) scores of held-out boxes
     y,                   # (n,) is the box confirmed?
     precision=PRECISION):# Share wanted
-    "The lowest `Threshold` whose precision on `(p, y)` is at least `precision`; all nan if there is none."
+    "The lowest `Threshold` whose precision on `(p, y)` is at least `precision`; nan, with `n` 0, if there is none."
     i = np.argsort(-np.asarray(p), kind="stable")
     p, hits = np.asarray(p)[i], np.asarray(y, bool)[i].cumsum()
     good = np.flatnonzero((hits/np.arange(1, len(p) + 1) >= precision) & np.r_[np.diff(p) != 0, True])
@@ -89,7 +89,8 @@ def species_threshold(
     own = calibrate(x, y) if min(n, (~y).sum()) >= MIN_BOXES else None
     if own and own[0] > 0: fit, at = own, find_threshold(expit(own[0]*x + own[1]), y, precision)
     else:
-        why = f"{n} confirmed boxes are too few" if n < MIN_BOXES else "its boxes are not told from others"
+        why = (f"{n} confirmed boxes are too few" if n < MIN_BOXES else "its boxes are not told from others" if own else
+               f"{(~y).sum()} boxes against it are too few")
         notes.append(f"the threshold of all species: {why}")
     if not n: return fit, Threshold(), ["no confirmed box: never reported"]
     if np.isnan(at.at): notes.append(f"no threshold reaches a precision of {precision:g} on its boxes: never reported")

@@ -149,13 +149,15 @@ def _boxes_row(
 def _pseudo_rows(
     ab:Ablation, # What all rows have in common
     res:Results, # Where the rows go
-    seed):       # Seed of the last row of `STEPS`, which must be trained
-    "Train a round of pseudo-labels; score it without and with the prior shift."
+    seed,        # Seed of the last row of `STEPS`, which must be trained
+    rows=""):    # Only rows whose name holds this
+    "Train a round of pseudo-labels; score it without and with the prior shift, what is not measured yet."
     t, run = perf_counter(), f"{len(STEPS) - 1}_{seed}"
     rfcx_pseudo_label(ab.path, run, rounds=1, **ab.folders)
     proxy, run = rfcx_validate(ab.path, f"{run}_r1", **ab.folders), f"{run}_r1"
+    seconds = perf_counter() - t
     for row, more in ((PSEUDO, {}), (PRIOR, dict(prevalence="em"))):
-        res.add(row, seed, proxy, *score_run(ab, run, **more), perf_counter() - t)
+        if rows in row and not res.has(row, seed): res.add(row, seed, proxy, *score_run(ab, run, **more), seconds)
 
 # %% ../../nbs/ablation.ipynb #da667c05
 @command
@@ -176,7 +178,8 @@ def rfcx_ablation(
     for seed in range(seeds):
         for row in row_settings():
             if rows in row and not res.has(row, seed): _boxes_row(ab, res, row, seed)
-        if rows in PSEUDO and not res.has(PRIOR, seed) and res.has(last, seed): _pseudo_rows(ab, res, seed)
+        left = any(rows in k and not res.has(k, seed) for k in (PSEUDO, PRIOR))
+        if left and res.has(last, seed): _pseudo_rows(ab, res, seed, rows)
     floors = lwlrap_floors(pd.read_csv(truth, dtype={"recording_id": str}).set_index("recording_id"))
     print(ablation_table(res.df, floors).to_string())
     return res.df
