@@ -431,7 +431,7 @@ def import_report(
 # %% ../nbs/01a_annotations.ipynb #728f05e7
 def _odd_songtype(df): # Rows of `read_tables` -> bool: a number that the training tables cannot hold; text becomes 1
     x = pd.to_numeric(df.songtype, errors="coerce")
-    return x.notna() & ~x.between(0, 1e6)
+    return x.notna() & ~(x.between(0, 1e6) & (x % 1 == 0))
 
 def _none_confirmed(df): # Rows of `check_rows` without a confirmed box to learn from -> why there is none
     for o in df[df.wrong != ""].head(1).itertuples(): return f"row {o.row} of {o.table}: {o.wrong}"
@@ -467,7 +467,8 @@ def rfcx_import(
     ids = df.recording_id[df.recording_id != ""].unique()
     sizes, bad = durations({k: found[k] for k in progress(ids, desc="headers")})
     df["wrong"] = df.wrong.where(~df.recording_id.isin(bad), df.recording_id.map(bad))
-    df["wrong"] = df.wrong.mask((df.wrong == "") & _odd_songtype(df), "songtype is not a number from 0 to 1,000,000")
+    df["wrong"] = df.wrong.mask((df.wrong == "") & _odd_songtype(df),
+                               "songtype is not a whole number from 0 to 1,000,000")
     df = check_rows(df, sizes)
     ok, unnamed = df[df.wrong == ""], sorted(set(found) - set(df.recording_id))
     if not ok.is_tp.any(): raise InputError(f"no row of {boxes} can be learned from; {_none_confirmed(df)}")

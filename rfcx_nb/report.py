@@ -27,7 +27,7 @@ from PIL import Image as Picture
 # %% ../nbs/06a_report.ipynb #083e3e36
 FILENAME_TIME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_T .]?"     # year, month, day
                            r"(?!(?:19|20)\d\d[-_.]\d\d[-_.]\d\d)" # in 2021-06-01_2021-06-30 no time follows
-                           r"(\d\d)[-_:.h]?(\d\d)(?:[-_:.m]?(\d\d))?(?!\d)")             # hour, minute, perhaps second
+                           r"(\d\d)[-_:.h]?(\d\d)(?:(?!-\d\d:\d\d)[-_:.m]?(\d\d))?(?!\d)") # hour, minute, second (not -04:00)
 AUDIOMOTH_COMMENT = re.compile(r"(\d\d):(\d\d):(\d\d) (\d\d)/(\d\d)/(\d{4})") # 05:30:00 21/06/2021
 
 def name_time(
@@ -37,7 +37,8 @@ def name_time(
     for part in (last, *folders[::-1]):
         for m in FILENAME_TIME.finditer(part):
             rest = part[m.end():]
-            try: return datetime(*(int(v or 0) for v in m.groups())), rest if m[6] or rest[:1] == "Z" else ""
+            sure = m[6] or re.match(r"Z|[+-]\d\d:\d\d", rest) # in 20210621_0530-0600 nobody knows what -0600 is
+            try: return datetime(*(int(v or 0) for v in m.groups())), rest if sure else ""
             except ValueError: pass # 20219999 is a number, not a day
         stem = last.split(".")[0]
         if re.fullmatch("[0-9A-F]{8}", stem) and 1.4e9 < int(stem, 16) < 2.2e9:
