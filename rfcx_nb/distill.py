@@ -11,6 +11,7 @@ from .cli import command
 from .core import (as_path, atomic_write, AudioConfig, from_dict, InputError, load_json, local_path, plain_name,
                           save_json, working)
 from .crops import read_boxes
+from .encoder import encoder_class
 from .imitate import imitate
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import soft_labels
@@ -173,8 +174,9 @@ def rfcx_distill(
     if not (models/name/"validation.csv").exists(): rfcx_validate(model_name=name, models=models, **kw)
     run, soft, store = load_run(models/name, device=default_device()), new/"pseudo.parquet", None
     own = student_settings(run.cfg, settings)
+    if encoder_class(own.get("model", "")):
+        raise InputError(f"model is {own['model']}: a student is a network of timm's, without an encoder")
     cfg, boxes = make_config(**own), load_training_data(path, run.cfg, waves, n_workers).boxes
-    if cfg.encoder: raise InputError(f"model is {cfg.model}: a student is a network of timm's, without an encoder")
     with working(new, "rfcx_distill"):
         teacher = f"{name} ({weights_id(run)}) with crops of {cfg.crop_frames*cfg.frame_seconds:.2f} s"
         files = heard_recordings(new, path, boxes.recording_id, unlabelled, teacher)
