@@ -35,7 +35,7 @@ def join_padding(
     model): # ONNX program; changed in place
     "Let convolutions pad their inputs, in place of a `Pad` before them whose size is computed as TensorFlow does."
     from onnx.helper import make_attribute
-    nodes, outputs = model.graph.node, {o.name for o in model.graph.output}
+    nodes = model.graph.node
     fixed = {o.name for o in model.graph.initializer} | {n.output[0] for n in nodes if n.op_type == "Constant"}
     pads = {n.output[0]: n for n in nodes if n.op_type == "Pad" and n.input[1] not in fixed}
     for n in nodes:
@@ -44,7 +44,7 @@ def join_padding(
         n.input[0] = pads[n.input[0]].input[0]
         for a in own: n.attribute.remove(a)
         n.attribute.append(make_attribute("auto_pad", "SAME_UPPER"))
-    used, keep = outputs, [] # what computed the sizes leads nowhere now
+    used, keep = {o.name for o in model.graph.output}, [] # what computed the sizes leads nowhere now
     for n in reversed(nodes):
         if used.isdisjoint(n.output): continue
         keep.append(n)

@@ -83,8 +83,7 @@ def score_submission(
             for o in (submission, truth))
     for o, what in ((s, "scores"), (t, "truth")):
         if "recording_id" not in o: raise InputError(f"the table of the {what} has no column recording_id")
-        if o.recording_id.duplicated().any():
-            raise InputError(f"recording {o.recording_id[o.recording_id.duplicated()].iloc[0]} has two rows of {what}")
+        for k in o.recording_id[o.recording_id.duplicated()]: raise InputError(f"recording {k} has two rows of {what}")
     t = t.set_index("recording_id")
     s = s.set_index("recording_id").reindex(t.index)
     if list(s) != list(t):

@@ -9,8 +9,8 @@ __all__ = ['BLOCK_SECONDS', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE', 'UNREADAB
 
 # %% ../nbs/00_preprocess.ipynb #a9e10401
 from .cli import command
-from .core import (as_path, atomic_write, existing_path, InputError, local_path, plain_name, printable,
-                          progress, read_csv_table, working)
+from .core import (as_path, atomic_write, AudioConfig, existing_path, InputError, local_path, plain_name,
+                          printable, progress, read_csv_table, working)
 from .parallel import file_fingerprint, parallel_map
 import csv, os, re
 from collections import defaultdict
@@ -288,8 +288,8 @@ def preprocess(
             for row in progress(rows, len(jobs), "preprocess"): add_to_manifest(folder, row)
     missing = [_failed(k, error=f"no recording {k} in {data}") for k in ids if k not in found]
     missing = pd.DataFrame(missing, columns=MANIFEST).set_index("recording_id")
-    known = read_manifest(folder)
-    return pd.concat([known[~known.index.isin(missing.index)], missing]).loc[ids] # stored once, and gone since
+    known = read_manifest(folder).drop(missing.index, errors="ignore") # stored once, and gone since
+    return pd.concat([known, missing]).loc[ids]
 
 # %% ../nbs/00_preprocess.ipynb #790beea6
 @command
@@ -304,8 +304,7 @@ def rfcx_preprocess(
     scheduler:str=""):      # Dask scheduler, tcp://host:8786, whose machines share the disk of --waves; or local
     "Decode and resample recordings once, into waves/<split>/<recording_id>.npy. Goes on where it was stopped."
     if dtype not in ("int16", "float32"): raise InputError(f"dtype {dtype} is not known: int16 or float32")
-    if not 1000 <= sample_rate <= 768_000:
-        raise InputError(f"sample_rate is {sample_rate}: it must be from 1000 to 768000 Hz")
+    AudioConfig(sample_rate=sample_rate) # raises, if no run could use it
     ids, what = None, "a csv file with a column recording_id"
     if table: ids = read_csv_table(table, dict(recording_id=str), what).recording_id.unique()
     man = preprocess(path, split, waves, ids, sample_rate, dtype, n_workers, scheduler)
