@@ -104,8 +104,8 @@ def _name_rows(df, key, file, names): # Table; its column of names; its file; na
     fits = [[k] if k in known else match(k) for k in df[key]]
     k = pd.Series([o[0] if len(o) == 1 else "" for o in fits], df.index, dtype=object)
     if not (k != "").any():
-        such = f"names such as {printable(min(known))}" if known else "names, but no recording here has one"
-        raise InputError(f"no row of {file} names one of the {key}s: its column {key} needs {such}")
+        raise InputError(f"no row of {file} names one of the {key}s: its column {key} needs names such as "
+                         f"{printable(min(known))}")
     raise_bad_rows(file, (k != "") & k.duplicated(), f"{key} is there twice", df[key])
     lost = df[key][k == ""]
     if len(lost):
@@ -127,7 +127,11 @@ def read_recordings(
     cols = [c for c in kinds if c in there or c == key]
     df = read_csv_table(file, {c: kinds[c] for c in cols}, what, key)[cols]
     if key == "recording": return _name_rows(_read_starts(df, file) if "start" in df else df, key, file, where)
-    by = _name_rows(df, key, file, {s for s in where.values() if s})
+    sites = {s for s in where.values() if s}
+    if not sites:
+        raise InputError(f"{file} has a row per site, but no recording here has a site: name them by --site, or give a "
+                         "table with the column recording")
+    by = _name_rows(df, key, file, sites)
     ids = [k for k, s in where.items() if s in by.index]
     return by.loc[[where[k] for k in ids]].set_axis(pd.Index(ids, name="recording"))
 
