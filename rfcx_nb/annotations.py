@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'MIN_BOXES', 'read_text', 'parse_numbers', 'read_audacity',
            'read_delimited', 'add_heard', 'read_boxes_table', 'write_raven', 'write_audacity', 'write_boxes_csv',
-           'is_safe_id', 'write_per_recording', 'path_parts', 'matcher', 'match_table', 'durations', 'check_rows',
-           'read_tables', 'match_recordings', 'read_species_ids', 'number_species', 'write_training_tables',
+           'is_safe_id', 'write_per_recording', 'path_parts', 'matcher', 'match_table', 'read_tables',
+           'match_recordings', 'durations', 'check_rows', 'read_species_ids', 'number_species', 'write_training_tables',
            'symlink_recordings', 'import_report', 'rfcx_import']
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
@@ -240,54 +240,6 @@ def match_table(
         if found := match((file.parent/stem).as_posix()): return found
     return []
 
-# %% ../nbs/01a_annotations.ipynb #0243277a
-def durations(files): # Dict of id to file
-    "(dict of id to (length in s, half the sample rate in Hz), dict of id to a sentence for unreadable files)."
-    ok, bad = {}, {}
-    for k, f in files.items():
-        try:
-            with open_audio(f) as o: info = sf.info(o)
-            ok[k] = (info.frames/info.samplerate, info.samplerate/2)
-        except Exception: bad[k] = f"{printable(f)} cannot be read as audio" # one bad file must not end the import
-    return ok, bad
-
-# %% ../nbs/01a_annotations.ipynb #0687a6fb
-def _cut_boxes(df, length, top): # Boxes; length in s and half the sample rate in Hz of each row's recording
-    return df.assign(
-        no_band=df.low.isna() & df.high.isna(), below=df.low < 0, was=df.end, end=np.minimum(df.end, length),
-        low=df.low.fillna(0), high=np.minimum(df.high.fillna(top), top),
-        start=df.start.clip(lower=0).where(df.start > -.05, df.start))
-
-def _row_faults(df, verdict, length): # From `_cut_boxes`; yes, no, unsure or nan; s -> (bad rows, reason), in order
-    yield df.species == "", "no species"
-    yield df.start.isna() | df.was.isna(), "start or end is not a number"
-    yield df.was <= df.start, "end is not after start"
-    yield df.no_hertz, "low or high is not a number"
-    yield df.below, "low is below 0 Hz"
-    yield df.high < 20, "high is below 20 Hz: frequencies must be in Hz, without marks for thousands"
-    yield df.start < 0, "the box begins before the recording"
-    yield df.start >= length, "the box is outside the recording"
-    yield df.high <= df.low, "high is not above low, or low is above half the sample rate"
-    yield verdict == "unsure", "not judged"
-    yield verdict.isna(), "verdict is neither yes, no nor unsure"
-
-# %% ../nbs/01a_annotations.ipynb #4b02c67b
-def check_rows(
-    df,    # Rows from `match_recordings`
-    sizes):# From `durations`
-    "`df` with boxes cut to their recordings, `is_tp`, and `wrong`: the first reason why a row is left out, or empty."
-    length, top = (df.recording_id.map({k: v[i] for k, v in sizes.items()}).astype(float) for i in (0, 1))
-    df = _cut_boxes(df, length, top)
-    verdict = df.verdict.str.strip().str.lower().map(VERDICTS).where(~df.no_verdict, "yes")
-    df["is_tp"] = verdict == "yes"
-    for bad, what in _row_faults(df, verdict, length): df.loc[(df.wrong == "") & bad, "wrong"] = what
-    key = ["recording_id", "species", "start", "end", "low", "high"]
-    ok = df[df.wrong == ""]
-    df.loc[ok.index[ok.duplicated([*key, "is_tp"])], "wrong"] = "the same box again"
-    both = ok.groupby(key).is_tp.transform("nunique") > 1
-    df.loc[ok.index[both], "wrong"] = "the same box is confirmed and denied"
-    return df
-
 # %% ../nbs/01a_annotations.ipynb #8b9244bc
 def _table_files(path): # A table, or a folder with tables at any depth -> its tables, sorted
     if path.is_file(): return [path]
@@ -337,6 +289,54 @@ def match_recordings(
     key = pd.Series(list(zip(df.recording, df.table)), df.index, dtype=object)
     return df.assign(recording_id=key.map({o: ks[0] if len(ks) == 1 else "" for o, ks in found.items()}),
                      wrong=key.map({o: _no_match(*o, ks, path) for o, ks in found.items()}))
+
+# %% ../nbs/01a_annotations.ipynb #0243277a
+def durations(files): # Dict of id to file
+    "(dict of id to (length in s, half the sample rate in Hz), dict of id to a sentence for unreadable files)."
+    ok, bad = {}, {}
+    for k, f in files.items():
+        try:
+            with open_audio(f) as o: info = sf.info(o)
+            ok[k] = (info.frames/info.samplerate, info.samplerate/2)
+        except Exception: bad[k] = f"{printable(f)} cannot be read as audio" # one bad file must not end the import
+    return ok, bad
+
+# %% ../nbs/01a_annotations.ipynb #0687a6fb
+def _cut_boxes(df, length, top): # Boxes; length in s and half the sample rate in Hz of each row's recording
+    return df.assign(
+        no_band=df.low.isna() & df.high.isna(), below=df.low < 0, was=df.end, end=np.minimum(df.end, length),
+        low=df.low.fillna(0), high=np.minimum(df.high.fillna(top), top),
+        start=df.start.clip(lower=0).where(df.start > -.05, df.start))
+
+def _row_faults(df, verdict, length): # From `_cut_boxes`; yes, no, unsure or nan; s -> (bad rows, reason), in order
+    yield df.species == "", "no species"
+    yield df.start.isna() | df.was.isna(), "start or end is not a number"
+    yield df.was <= df.start, "end is not after start"
+    yield df.no_hertz, "low or high is not a number"
+    yield df.below, "low is below 0 Hz"
+    yield df.high < 20, "high is below 20 Hz: frequencies must be in Hz, without marks for thousands"
+    yield df.start < 0, "the box begins before the recording"
+    yield df.start >= length, "the box is outside the recording"
+    yield df.high <= df.low, "high is not above low, or low is above half the sample rate"
+    yield verdict == "unsure", "not judged"
+    yield verdict.isna(), "verdict is neither yes, no nor unsure"
+
+# %% ../nbs/01a_annotations.ipynb #4b02c67b
+def check_rows(
+    df,    # Rows from `match_recordings`
+    sizes):# From `durations`
+    "`df` with boxes cut to their recordings, `is_tp`, and `wrong`: the first reason why a row is left out, or empty."
+    length, top = (df.recording_id.map({k: v[i] for k, v in sizes.items()}).astype(float) for i in (0, 1))
+    df = _cut_boxes(df, length, top)
+    verdict = df.verdict.str.strip().str.lower().map(VERDICTS).where(~df.no_verdict, "yes")
+    df["is_tp"] = verdict == "yes"
+    for bad, what in _row_faults(df, verdict, length): df.loc[(df.wrong == "") & bad, "wrong"] = what
+    key = ["recording_id", "species", "start", "end", "low", "high"]
+    ok = df[df.wrong == ""]
+    df.loc[ok.index[ok.duplicated([*key, "is_tp"])], "wrong"] = "the same box again"
+    both = ok.groupby(key).is_tp.transform("nunique") > 1
+    df.loc[ok.index[both], "wrong"] = "the same box is confirmed and denied"
+    return df
 
 # %% ../nbs/01a_annotations.ipynb #53b30869
 def _natural(s): # Sort key: digits as numbers, so that frog 2 comes before frog 10

@@ -138,6 +138,7 @@ def show_curve(
         ax.plot(df.logit, (hit & truth).sum(1)/truth.sum(), "--", c="saddlebrown", lw=1)
     if at is not None and np.isfinite(at): ax.axvline(at, c="k", lw=1, ls=":")
     ax.set(ylim=(0, 1.02), xlabel="threshold, log-odds")
+    ax.locator_params(axis="x", nbins=4)
     ax.set_title(title, fontsize=9)
 
 # %% ../nbs/09b_check.ipynb #dca6156a

@@ -314,7 +314,7 @@ def draw_activity(
     fig = Figure(figsize=(10, 2.3*rows), dpi=90, layout="constrained")
     axs = list(fig.subplots(rows, 3, squeeze=False).flat)
     for ax, s in zip(axs, names):
-        fig.colorbar(_activity_map(d, e, s, ax), ax=ax, label="per recorder-hour" if s == names[0] else "")
+        fig.colorbar(_activity_map(d, e, s, ax), ax=ax, label="per recorder-hour")
     for ax in axs[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
 
