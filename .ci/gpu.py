@@ -91,7 +91,8 @@ EAR = """
 import sys
 from pathlib import Path
 from rfcx_nb.preprocess import find_recordings
-from rfcx_nb.search import RunEar, map_folder
+from rfcx_nb.find import map_folder
+from rfcx_nb.search import RunEar
 files = dict(list(find_recordings(sys.argv[2]).items())[:4])
 a, b = (map_folder(RunEar(sys.argv[1], device=d), files, Path(sys.argv[3])/d, 4) for d in ("cuda", "cpu"))
 assert not a[1] and not b[1], (a[1], b[1])

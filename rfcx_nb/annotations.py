@@ -397,7 +397,7 @@ def symlink_recordings(
                          f"{folder} and import again") from None
 
 # %% ../nbs/01a_annotations.ipynb #d8ac210a
-MIN_BOXES = 10 # Confirmed boxes below which a species is hard to learn, and impossible to measure
+MIN_BOXES = 10 # Boxes, for or against a species, below which it is hard to learn and impossible to measure
 
 def _count_boxes(ok, names): # Rows without a fault; names of the species -> a row per species
     n = ok.groupby("species").agg(confirmed=("is_tp", "sum"), denied=("is_tp", lambda x: (~x).sum()),

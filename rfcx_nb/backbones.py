@@ -167,7 +167,7 @@ def create_model(
         except RuntimeError:
             raise InputError(f"{file} is a body of another model, stride or freq_channel: give those that it was made "
                              "with, or another --pretrained") from None
-    return freeze(net) if frozen and file is not None else net
+    return freeze(net, min(stride, 16)) if frozen and file is not None else net
 
 # %% ../nbs/03a_backbones.ipynb #aa3c7127
 def save_weights(

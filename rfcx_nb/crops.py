@@ -141,9 +141,9 @@ def window_targets(
     start,      # Start of the window, in s
     stop,       # End of the window, in s
     n_species): # Length of the vector
-    "(n_species,) float32: 1 confirmed, 0 denied, nan unknown. A box counts if half of it is inside the window."
+    "(n_species,) float32: 1 confirmed, 0 denied, nan unknown. A box counts if half of it, or of the window, is inside."
     y = np.full(n_species, np.nan, np.float32)
-    inside = np.minimum(t_max, stop) - np.maximum(t_min, start) >= (t_max - t_min)/2
+    inside = np.minimum(t_max, stop) - np.maximum(t_min, start) >= np.minimum(t_max - t_min, stop - start)/2
     y[species_id[inside & ~is_tp]] = 0
     y[species_id[inside & is_tp]] = 1
     return y

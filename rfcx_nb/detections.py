@@ -41,9 +41,9 @@ def merge_windows(
     cut = np.flatnonzero(start[i][1:] - end[i][:-1] > gap + 1e-6) + 1
     for o in np.split(i, cut) if len(i) else []:
         a, z, t0, t1 = o[0], o[-1], start[o[0]], end[o[-1]]
-        if len(o) > 1: # what the first two, and the last two, share
-            if end[a] - start[o[1]] > 1e-6: t0 = start[o[1]]
-            if end[o[-2]] - start[z] > 1e-6: t1 = end[o[-2]]
+        if len(o) > 1: # what the first two, and the last two, share, if that is more than a quarter of a window
+            if 4*(end[a] - start[o[1]]) > end[a] - start[a]: t0 = start[o[1]]
+            if 4*(end[o[-2]] - start[z]) > end[z] - start[z]: t1 = end[o[-2]]
         yield Merged(int(a), int(z), float(t0), float(t1))
 
 # %% ../nbs/06_detections.ipynb #cccbe442

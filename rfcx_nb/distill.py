@@ -18,7 +18,8 @@ from .pseudo_labels import soft_labels
 from .runs import (ensure_inputs, load_config, load_run, load_training_data, make_config, read_thresholds,
                           RunConfig, stored_input, weights_id, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
-from .tiled_inference import read_parts, score_folder, Scores, Windows, with_backend
+from .tiled_inference import (read_parts, score_folder, score_settings, Scores, season_windows, Windows,
+                                     with_backend)
 from .train import rfcx_train
 from .validate import rfcx_validate
 import shutil, tempfile
@@ -34,15 +35,16 @@ def teacher_scores(
     waves,          # Wave store
     widths,         # Of the windows, in frames; a frozen encoder has windows of its own
     files,          # Dict of recording id to audio file
+    folder,         # Where the scores are kept, so that a command that was stopped goes on
     n_workers=None):# Recordings at a time
     "Scores table of recordings: log-odds, mean over the networks, `fold` is -1."
-    windows = Windows(tuple(widths)).fitted(run)
-    inputs, errors = ensure_inputs(path, "train", run.cfg, waves, n_workers, files=files)
-    files = {k: f for k, f in files.items() if k not in errors}
-    with tempfile.TemporaryDirectory() as d:
-        store = Scores(d, run.species)
-        done = score_folder(with_backend(run, windows), files, store, {}, windows, n_workers, inputs)
-        return finest_scores(read_parts(done.parts), run.activation)
+    windows, inputs = Windows(tuple(widths)).fitted(run), None
+    if run.cfg.encoder: inputs, _ = ensure_inputs(path, "train", run.cfg, waves, n_workers, files=files)
+    run = with_backend(run, windows)
+    store, settings = Scores(folder, run.species), score_settings(run, windows, path)
+    store.renew(settings)
+    done = score_folder(run, files, store, settings, windows, n_workers, inputs)
+    return finest_scores(read_parts(done), run.activation)
 
 # %% ../nbs/07a_distill.ipynb #e22b7fa7
 def adopt_thresholds(
@@ -124,22 +126,25 @@ def student_settings(
 def _write_soft_labels(run, file, cfg, boxes, path, waves, files, n_workers): # For a student with `RunConfig` `cfg`
     length, step = cfg.crop_frames*cfg.frame_seconds, run.cfg.frame_seconds
     seconds = run.cfg.encoder.seconds if run.cfg.encoder else round(round(length/step)*step, 3)
-    df = teacher_scores(run, path, waves, [round(length/step)], files, n_workers)
+    df = teacher_scores(run, path, waves, [round(length/step)], files, file.parent/"teacher", n_workers)
     df = soft_labels(df, boxes, seconds).assign(fold=0)
     if not len(df): raise InputError("no recording is as long as a crop: there is nothing to teach")
     df["start"] += max(seconds - length, 0)/2 # the middle of a longer window
     with atomic_write(file) as f: df.to_parquet(f, index=False)
+    Scores(file.parent/"teacher", run.species).remove(files)
 
-def _decode(cfg, path, waves, files, n_workers, known): # -> folder of waves; names what fails, but for `known` ids
+def _decode(cfg, path, waves, files, n_workers, known): # -> folder of waves, files; names what fails, but for `known`
     store, errors = ensure_inputs(path, "train", cfg, waves, n_workers, files=files)
     for k, e in errors.items():
         if k not in known: print(f"left out: {e}")
-    return store
+    return store, {k: f for k, f in files.items() if k not in errors}
 
 def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior and model card of a trained student
     one, ids = load_run(new, device=default_device()), set(boxes.recording_id)
     files = {k: f for k, f in files.items() if k in ids}
-    at = [box_scores(teacher_scores(o, path, waves, [64], files, n_workers), boxes) for o in (run, one)]
+    def at_boxes(o, folder):
+        return box_scores(season_windows(teacher_scores(o, path, waves, [64], files, folder, n_workers), o), boxes)
+    with tempfile.TemporaryDirectory() as d: at = [at_boxes(o, Path(d)/str(i)) for i, o in enumerate((run, one))]
     write_thresholds(adopt_thresholds(read_thresholds(run.path, len(run.species)), *at, run.path.name), new)
     if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
     licence = run.cfg.encoder.licence if run.cfg.encoder else ""
@@ -181,8 +186,8 @@ def rfcx_distill(
         teacher = f"{name} ({weights_id(run)}) with crops of {cfg.crop_frames*cfg.frame_seconds:.2f} s"
         files = heard_recordings(new, path, boxes.recording_id, unlabelled, teacher)
         if not (new/"fold0"/"weights.safetensors").exists():
+            store, files = _decode(cfg, files=files, known=read_boxes(path).recording_id.tolist(), **kw)
             if not soft.exists(): _write_soft_labels(run, soft, cfg, boxes, files=files, **kw)
-            store = _decode(cfg, files=files, known=read_boxes(path).recording_id.tolist(), **kw)
         if run.cfg.encoder and "pretrained" not in settings:
             own["pretrained"] = _pretrained(run, new, cfg, store, files, mixtures, n_workers)
     rfcx_train(model_name=new.name, models=models, **kw, **own | dict(pseudo=str(soft)))

@@ -69,7 +69,7 @@ class EmbeddingNet(nn.Module):
 
     def forward(self,
         x): # (batch, n_features)
-        "(batch, n_species) logits."
+        "(batch, n_species) logits; outside of training the encoder's own classes get `vote` more."
         y = self.head(x) + self.class_scale*F.linear(x, self.class_weight, self.class_bias)
         if self.training: return y
         return y + self.vote*F.linear(x - self.head[0].running_mean, self.class_weight)

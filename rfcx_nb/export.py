@@ -13,7 +13,7 @@ from .cli import command
 from .core import atomic_write, InputError, local_path, plain_name, sweep
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
-from .runs import load_config, load_run
+from .runs import field_thresholds, load_config, load_run
 from .tiled_inference import score_pass
 import json, math
 from pathlib import Path
@@ -71,12 +71,13 @@ class OnnxModel(nn.Module):
     "(batch, samples) waveforms to (n_windows,) starts in s, and (batch, n_windows, n_species) logits and scores."
     def __init__(self,
         run,   # `Run`
+        table, # Its thresholds, with the scale of its scores
         width, # Of the windows, in frames
         step): # From window to window, in frames
         super().__init__()
         self.cfg, self.activation, self.mel = run.cfg, run.activation, OnnxLogMel(run.cfg)
         self.nets = nn.ModuleList(run.nets.values())
-        stride, table = self.nets[0].stride, run.thresholds
+        stride = self.nets[0].stride
         self.size, self.step, self.seconds = width//stride, max(step//stride, 1), stride*run.cfg.frame_seconds
         for k in ("slope", "intercept"): self.register_buffer(k, torch.tensor(table[k].to_numpy(float)))
 
@@ -104,10 +105,11 @@ OUTPUTS = dict(start=["windows"], logits=["batch", "windows"], score=["batch", "
 
 def metadata(
     run,   # `Run`
+    table, # Its thresholds
     width, # Of the windows, in frames
     step): # From window to window, in frames
     "Dict of the text in a file's metadata, JSON where it is more than a word."
-    cfg, table, stride = run.cfg, run.thresholds, run.nets[min(run.nets)].stride
+    cfg, stride = run.cfg, run.net.stride
     facts = dict(sample_rate=cfg.sample_rate, species=table.species.tolist(), loss=cfg.loss, activation=run.activation,
                  thresholds=[None if np.isnan(t) else t for t in table.threshold], model=cfg.model, folds=len(run.nets),
                  window_seconds=width*cfg.frame_seconds, step_seconds=max(step//stride, 1)*stride*cfg.frame_seconds,
@@ -191,11 +193,11 @@ def rfcx_export(
         raise InputError(f"{folder} learned on the features of {cfg.model}, whose network is not in the run: train a "
                          "network of timm's, such as tf_efficientnet_lite0")
     run = load_run(folder, fold)
-    run.thresholds # a damaged table is named before the work begins
-    check_export(cfg, run.nets[min(run.nets)], tile_width)
-    sweep(out.parent) # what a killed export left
+    table = field_thresholds(run, run.thresholds) # as rfcx_detect takes them
+    check_export(cfg, run.net, tile_width)
+    if out.parent == folder: sweep(folder) # what a killed export left
     with atomic_write(out) as f:
-        write_onnx(OnnxModel(run, tile_width, step).eval(), metadata(run, tile_width, step), f)
+        write_onnx(OnnxModel(run, table, tile_width, step).eval(), metadata(run, table, tile_width, step), f)
         off = max_abs_diff(f, run, tile_width, step)
         if not off < 1e-3:
             raise InputError(f"{cfg.model} as ONNX differs from PyTorch by {off:.1g}: nothing was written; another "

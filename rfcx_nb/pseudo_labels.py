@@ -59,13 +59,13 @@ def score_train_set(
     path,           # Folder laid out like Kaggle's
     folder,         # `models/<model_name>`
     waves,          # Wave store
-    n_workers=None):# Processes
+    n_workers=None):# Recordings at a time
     "`HeldOut` the other way round: each recording scored by the networks that may be trained on it."
     run = load_run(folder, device=default_device())
     boxes, cfg = load_training_data(path, run.cfg, waves, n_workers).boxes, run.cfg
     files, windows = find_recordings(as_path(path)/"train"), Windows((cfg.crop_frames,)).fitted(run)
     inputs, errors = ensure_inputs(path, "train", cfg, waves, n_workers, list(files)) # they will be trained on
-    files, scores = {k: f for k, f in files.items() if k not in errors}, []
+    files, scores, stores = {k: f for k, f in files.items() if k not in errors}, [], []
     boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, list(files), n_workers)
     fold = read_folds(folder, cfg.n_folds).set_index("recording_id").fold
     for k in run.nets:
@@ -73,8 +73,9 @@ def score_train_set(
         one = with_backend(run.only([k]), windows, parts=store.folder)
         settings, mine = score_settings(one, windows, path), {o: f for o, f in files.items() if fold.get(o, k) != k}
         store.renew(settings)
-        scores.append(read_parts(score_folder(one, mine, store, settings, windows, n_workers, inputs).parts))
-        store.remove(mine)
+        scores.append(read_parts(score_folder(one, mine, store, settings, windows, n_workers, inputs)))
+        stores.append((store, mine))
+    for store, mine in stores: store.remove(mine) # not before all folds are scored: this may be stopped
     return HeldOut(run, boxes, pd.concat(scores, ignore_index=True))
 
 # %% ../nbs/07_pseudo_labels.ipynb #873be514
@@ -85,7 +86,7 @@ def _write_pseudo_labels(
     waves,          # Wave store
     power,          # Exponent of the scores; above 1, doubtful scores become lower
     before=None,    # (n_species,) means of the round before
-    n_workers=None):# Processes
+    n_workers=None):# Recordings at a time
     "Write the soft labels of a run to `file`; raises `InputError` if no recording is long enough."
     o = score_train_set(path, folder, waves, n_workers)
     cfg, cols = o.run.cfg, o.run.species

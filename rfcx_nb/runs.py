@@ -54,7 +54,7 @@ class RunConfig(AudioConfig):
     aug_p:within(float, 0, 1)=0.             # Probability of each change of the waveform
     semitones:within(float, 0, 24)=8.        # Pitch shift, at most, up or down
     bs:within(int, 2, 4096)=16               # Batch size
-    epochs:within(int, 0, 100_000)=0         # Times each true positive is seen; 0: 400 batches, see `default_epochs`
+    epochs:within(int, 0, 100_000)=0         # Epochs; 0: as many as make 400 batches, see `default_epochs`
     lr:within(float, 1e-9, 1)=3e-3           # Learning rate at its highest; it begins and ends at a tenth
     wd:within(float, 0, 10)=1e-2             # Weight decay
     grad_clip:within(float, 1e-6, 1000)=1.   # Norm that a gradient is clipped to
@@ -248,8 +248,9 @@ def default_thresholds(
 def write_thresholds(
     table, # DataFrame with the columns `THRESHOLD_COLS`
     run):  # `models/<model_name>`
-    "Write `thresholds.csv` of a run, rounded to six digits."
-    write_boxes_csv(table.round(6), Path(run)/"thresholds.csv")
+    "Write `thresholds.csv` of a run in six digits: thresholds rounded down, so that the box at one stays above it."
+    lower = np.floor(table.threshold.astype(float)*1e6 + 1e-6)/1e6
+    write_boxes_csv(table.round(6).assign(threshold=lower), Path(run)/"thresholds.csv")
 
 # %% ../nbs/03g_runs.ipynb #d6291aa9
 def read_thresholds(

@@ -6,8 +6,8 @@
 __all__ = ['tile_starts', 'score_tiles', 'Windows', 'score_pass', 'score_mel', 'score_wave', 'Result', 'score_recording',
            'thread_map', 'score_recordings', 'Scorer', 'backend_seconds', 'machine_name', 'read_choices',
            'read_settings', 'choose_backend', 'with_backend', 'species_map', 'show_map', 'Scores', 'Scored',
-           'score_folder', 'read_parts', 'Inputs', 'resolve_inputs', 'score_settings', 'Prediction', 'predict',
-           'report_errors', 'rfcx_predict']
+           'score_folder', 'read_parts', 'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'Prediction',
+           'predict', 'report_errors', 'rfcx_predict']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
 from . import __version__
@@ -129,7 +129,7 @@ def score_wave(
     wav,      # (n_samples,) tensor on any device, at most a minute
     windows,  # `Windows` with `one_pass` decided
     start=0.):# Time of the first sample, in s
-    "Scores table of a waveform, without its recording id; None if it is too short for one frame."
+    "Scores table of a waveform, without its recording id; None if it has no more samples than a Fourier window."
     cfg = run.cfg
     if len(wav) <= cfg.n_fft: return None
     mel = LogMel(cfg).mel(wav.to(run.device)[None])
@@ -159,7 +159,7 @@ def score_recording(
             n += len(x)
     except InputError as e: return Result(k, None, str(e))
     tables = [o for o in tables if o is not None]
-    if not tables: return Result(k, None, f"{file}: too short, {n} samples")
+    if not tables: return Result(k, None, f"{printable(file)}: too short, {n} samples")
     df = pd.concat(tables, ignore_index=True)
     df.insert(0, "recording_id", k)
     return Result(k, df, None)
@@ -429,7 +429,7 @@ def score_folder(
     store,            # `Scores`, where they go
     settings,         # Dict of all that decides the scores
     windows=Windows(),# Which windows
-    n_workers=None,   # Threads
+    n_workers=None,   # Recordings at a time
     features=None,    # Folder of an encoder's features
     scheduler="",     # Of a Dask cluster
     keep=True):       # Is the folder kept when the command has ended?
@@ -449,9 +449,19 @@ def score_folder(
 
 # %% ../nbs/05_tiled_inference.ipynb #9f20beab
 def read_parts(
-    parts): # Dict of recording id to file, from `Scored`
-    "The scores table of all of them."
-    return pd.concat(map(pd.read_parquet, parts.values()), ignore_index=True)
+    done): # A `Scored`
+    "Its scores table. Prints which recordings have no scores; raises `InputError` if none has."
+    for o in done.errors.values(): print(f"left out: {o}")
+    if not done.parts: raise InputError("no recording has scores" + (", see above" if done.errors else ""))
+    return pd.concat(map(pd.read_parquet, done.parts.values()), ignore_index=True)
+
+def season_windows(
+    scores, # Scores table of recordings to learn from
+    run):   # `Run`
+    "Its rows that `rfcx_predict` makes too: an encoder's features for learning lie closer together."
+    if not run.cfg.encoder: return scores
+    last = scores.groupby("recording_id").start.transform("max")
+    return scores[(scores.start % SCORE_HOP < 1e-6) | (scores.start == last)].reset_index(drop=True)
 
 # %% ../nbs/05_tiled_inference.ipynb #3f17f1c5
 def _requested_ids(path, cfg, found): # Data folder; `RunConfig`; dict of recording id to file. The ids to score
@@ -516,7 +526,7 @@ def predict(
     windows,          # `Windows` with `one_pass` decided
     backend="auto",   # The flag of `choose_backend`
     waves="waves",    # Where a frozen encoder's features are kept
-    n_workers=None,   # Threads
+    n_workers=None,   # Recordings at a time
     scheduler="",     # Of a Dask cluster
     keep=True):       # Keep the table of scores?
     "Score a folder into `out`/scores, and list unreadable files in `out`/failures.csv; return the `Prediction`."

@@ -15,7 +15,8 @@ from .preprocess import find_recordings
 from .runs import load_run, load_training_data, Run, write_model_card, write_thresholds
 from .scores import box_scores, finest_scores, recording_scores
 from .thresholds import fit_thresholds, PRECISION, split_boxes
-from .tiled_inference import read_parts, score_folder, score_settings, Scores, Windows, with_backend
+from .tiled_inference import (read_parts, score_folder, score_settings, Scored, Scores, season_windows, Windows,
+                                     with_backend)
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def score_held_out(
         raise InputError(f"{folder} is one network that has learned from all boxes: nothing is held out to measure it "
                          "with. Validate a run with folds, or check this one in the field with rfcx_check")
     boxes, inputs = _held_boxes(path, run, waves, n_workers)
-    found, parts, by = find_recordings(as_path(path)/"train"), {}, defaultdict(list)
+    found, done, by = find_recordings(as_path(path)/"train"), Scored({}, {}, 0.), defaultdict(list)
     for k, ks in dict(zip(boxes.recording_id, boxes.held_by)).items(): by[ks].append(k)
     store, windows = Scores(run.path/"oof", run.species), Windows(tuple(widths)).fitted(run)
     run = with_backend(run, windows, parts=store.folder)
@@ -137,8 +138,10 @@ def score_held_out(
         store.renew(settings)
         for ks, ids in by.items():
             mine = {o: found[o] for o in ids}
-            parts |= score_folder(run.only(ks), mine, store, settings, windows, n_workers, inputs).parts
-        return HeldOut(run, boxes[boxes.recording_id.isin(list(parts))].reset_index(drop=True), read_parts(parts))
+            o = score_folder(run.only(ks), mine, store, settings, windows, n_workers, inputs)
+            done = Scored(done.parts | o.parts, done.errors | o.errors, done.seconds + o.seconds)
+        scores, boxes = season_windows(read_parts(done), run), boxes[boxes.recording_id.isin(list(done.parts))]
+        return HeldOut(run, boxes.reset_index(drop=True), scores)
 
 # %% ../nbs/05a_validate.ipynb #5237b6f9
 def noise_floor(
@@ -151,7 +154,7 @@ def noise_floor(
         d = Path(d)
         for k, x in noise_clips(run.cfg.sample_rate, seed=seed).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
         done = score_folder(run, find_recordings(d), Scores(d/"scores", run.species), {}, windows, 0, d/"features")
-        scores = read_parts(done.parts)
+        scores = read_parts(done)
     by_fold = [finest_scores(df, run.activation).groupby("recording_id")[run.species]
                for _, df in scores.groupby("fold")]
     return np.max([np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)).max() for g in by_fold], axis=0).astype(float)
