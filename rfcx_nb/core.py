@@ -245,14 +245,14 @@ def raise_bad_rows(
     file,   # The table, for the message
     bad,    # (n_rows,) bool
     what,   # What is wrong with these rows
-    values):# (n_rows,) values that show it
+    values):# (n_rows,) Series of values that show it, with the index of the table
     "Raise an `InputError` that names the first of the `bad` rows, if there is one."
     if not bad.any(): return
     i = np.asarray(bad).argmax()
     more = f" (and {bad.sum()-1} more rows)" if bad.sum() > 1 else ""
     value = values.iloc[i]
     if isinstance(value, np.generic): value = value.item() # its repr would name numpy
-    raise InputError(f"{file}, row {i+2}: {what}: {value!r}{more}")
+    raise InputError(f"{file}, row {values.index[i]+2}: {what}: {value!r}{more}")
 
 # %% ../nbs/core.ipynb #2dc18561
 def _read_text(file, what): # A csv file; what it should be -> its text
@@ -263,17 +263,21 @@ def _read_text(file, what): # A csv file; what it should be -> its text
     if not text.strip(): raise InputError(f"{file} is empty: expected {what}")
     return text
 
-def _parse_csv(text, file, what): # Text of a csv file -> table of text
+def _parse_csv(text, file, what): # Text of a csv file -> table of text without empty rows; row k has the index k-2
     import pandas as pd # not at the top: its import takes longer than a command may take to answer, see `cli`
-    try: return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).fillna("")
+    body = text.lstrip() # it begins with the names of the columns
+    try: df = pd.read_csv(io.StringIO(body), dtype=str, keep_default_na=False, skip_blank_lines=False)
     except ValueError as e:
         if "Calling read" in str(e): raise KeyboardInterrupt from None # Ctrl-C came while pandas read, which hides it
         raise InputError(f"{file} is not a csv table ({' '.join(str(e).split())}): expected {what}") from None
+    top = text[:-len(body)].count("\n") # blank lines above
+    df = df.fillna("").set_axis(range(top, top + len(df)))
+    return df[(df.iloc[:, 0].str.strip() != "") | (df.iloc[:, 1:] != "").any(axis=1)]
 
 def _check_header(df, columns, text, file): # Raise if one of `columns` is missing
     missing = [c for c in columns if c not in df]
     if not missing: return
-    head = text.splitlines()[0]
+    head = text.strip().splitlines()[0]
     for sep, name in ((";", "semicolons"), ("\t", "tabs")):
         if set(columns) <= {o.strip('"') for o in head.split(sep)}:
             raise InputError(f"{file} has {name} between its columns: save it again with commas")
