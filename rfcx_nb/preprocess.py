@@ -299,17 +299,15 @@ def rfcx_preprocess(
     waves:str="waves",      # Where the stored waves go
     table:str="",           # A csv file whose column recording_id names the recordings to take; all if empty
     sample_rate:int=32_000, # Rate to store, in Hz
-    dtype:str="int16",      # int16, or float32 at twice the size
     n_workers:int=None,     # Processes (default: one per core)
     scheduler:str=""):      # Dask scheduler, tcp://host:8786, whose machines share the disk of --waves; or local
     "Decode and resample recordings once, into waves/<split>/<recording_id>.npy. Goes on where it was stopped."
-    if dtype not in ("int16", "float32"): raise InputError(f"dtype {dtype} is not known: int16 or float32")
     AudioConfig(sample_rate=sample_rate) # raises, if no run could use it
     ids, what = None, "a csv file with a column recording_id"
     if table: ids = read_csv_table(table, dict(recording_id=str), what).recording_id.unique()
-    man = preprocess(path, split, waves, ids, sample_rate, dtype, n_workers, scheduler)
+    man = preprocess(path, split, waves, ids, sample_rate, n_workers=n_workers, scheduler=scheduler)
     bad, minutes = man[man.status != "ok"], man.samples.astype(int).sum()/sample_rate/60
     print(f"{len(man) - len(bad)} of {len(man)} recordings are in {Path(waves)/split}, "
-          f"{minutes:.1f} minutes at {sample_rate} Hz, {dtype}.")
+          f"{minutes:.1f} minutes at {sample_rate} Hz.")
     for e in bad.error: print(f"  left out: {e}")
     return bad.empty
