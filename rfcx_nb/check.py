@@ -364,7 +364,7 @@ def read_verdicts(path): # csv file, or a folder with several
         said = df.verdict.str.strip().str.lower()
         raise_bad_rows(f, ~said.isin(VERDICTS), "verdict is neither yes, no nor unsure", df.verdict)
         texts = {k: df[k].map(csv_unescape) if k in df else "" for k in ("other", "note")}
-        res.append(df.assign(verdict=said.map(VERDICTS), file=f.name, row=np.arange(len(df)) + 2, **texts)[said != ""])
+        res.append(df.assign(verdict=said.map(VERDICTS), file=f.name, row=df.index + 2, **texts)[said != ""])
     return pd.concat(res, ignore_index=True)
 
 # %% ../nbs/09b_check.ipynb #3abeaf46

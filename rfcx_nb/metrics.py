@@ -7,7 +7,7 @@ __all__ = ['MIN_RECORDINGS', 'RESAMPLES', 'lwlrap', 'lwlrap_floors', 'resample_w
            'with_interval', 'score_submission']
 
 # %% ../nbs/03e_metrics.ipynb #f605dae2
-from .core import InputError
+from .core import InputError, Number, read_csv_table
 import numpy as np, pandas as pd
 
 # %% ../nbs/03e_metrics.ipynb #b3dec38e
@@ -75,12 +75,16 @@ def with_interval(
     return f"{v:{sign}.3f}" + (f" ({low:{sign}.3f} to {high:{sign}.3f})" if low == low else "")
 
 # %% ../nbs/03e_metrics.ipynb #612988dc
+def _read_table(table, what): # A csv file, or a DataFrame, which stays as it is; what it should be -> DataFrame
+    if isinstance(table, pd.DataFrame): return table
+    id_ = dict(recording_id=str)
+    return read_csv_table(table, dict.fromkeys(read_csv_table(table, id_, what), Number()) | id_, what)
+
 def score_submission(
     submission,# csv file or DataFrame: `recording_id` and a column of scores per species
     truth):    # csv file or DataFrame: `recording_id` and a column of 0 and 1 per species
     "Dict of `lwlrap`, its bounds, its floors, and `n`, the recordings in `truth`; raises `InputError`."
-    s, t = (o if isinstance(o, pd.DataFrame) else pd.read_csv(o, dtype={"recording_id": str})
-            for o in (submission, truth))
+    s, t = _read_table(submission, "a table of scores"), _read_table(truth, "a table of the truth")
     for o, what in ((s, "scores"), (t, "truth")):
         if "recording_id" not in o: raise InputError(f"the table of the {what} has no column recording_id")
         for k in o.recording_id[o.recording_id.duplicated()]: raise InputError(f"recording {k} has two rows of {what}")

@@ -9,6 +9,7 @@ __all__ = ['MAX_PENDING', 'parallel_map', 'dask_client', 'dask_map', 'file_finge
 from .cli import quiet_worker
 from .core import atomic_write, InputError, printable
 import asyncio, logging, multiprocessing, os, sys
+from collections import deque
 from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -26,17 +27,23 @@ def _begin(): # In a new process
 
 def _pool(n): return ProcessPoolExecutor(n, initializer=_begin)
 
-def _share(f, left, n): # Function; {number: job}, from which finished jobs are removed; processes -> results
+def _share(f, todo, n): # Function; deque of jobs, which are taken from it; processes -> results
+    sent = {} # future to job; returned, with the jobs that a killed process leaves without a result
     with _pool(n) as ex:
         try:
-            todo = {ex.submit(f, *o): i for i, o in left.items()}
-            for o in as_completed(todo):
-                if isinstance(o.exception(), BrokenProcessPool): continue
-                del left[todo[o]]
+            while todo or sent:
+                while todo and len(sent) < 2*n:
+                    sent[ex.submit(f, *todo[0])] = todo[0]
+                    todo.popleft()
+                o = next(as_completed(sent))
+                if isinstance(o.exception(), BrokenProcessPool): break
+                del sent[o]
                 yield o.result()
+        except BrokenProcessPool: pass # as `submit` found
         except BaseException:
             for p in multiprocessing.active_children(): p.terminate()
             ex.shutdown(cancel_futures=True); raise
+    return sent
 
 def _alone(f, job, lost): # Function; job; as for `parallel_map` -> the result, from a process of its own
     with _pool(1) as ex:
@@ -57,9 +64,11 @@ def parallel_map(
     if scheduler and jobs: yield from dask_map(f, jobs, scheduler, lost, n_workers); return
     n = min(len(jobs), os.cpu_count() if n_workers is None else n_workers)
     if n == 0: yield from (f(*o) for o in jobs); return
-    left = dict(enumerate(jobs))
-    yield from _share(f, left, n)
-    for o in left.values(): yield _alone(f, o, lost) # one of them killed its process, and the pool with it
+    todo = deque(jobs)
+    while todo:
+        sent = yield from _share(f, todo, n)
+        for o, job in sent.items(): # one of them killed its process, and the pool with it
+            yield _alone(f, job, lost) if isinstance(o.exception(), BrokenProcessPool) else o.result()
 
 # %% ../nbs/parallel.ipynb #8c7dcf4a
 @contextmanager

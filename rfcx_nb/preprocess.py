@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['BLOCK_SECONDS', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE', 'UNREADABLE_EXTS', 'AUDIO_EXTS', 'MANIFEST', 'open_audio',
            'audio_blocks', 'read_audio', 'to_int16', 'n_samples', 'audio2npy', 'open_wave', 'read_wave', 'is_wave',
-           'find_recordings', 'read_manifest', 'add_to_manifest', 'real_path', 'preprocess', 'rfcx_preprocess']
+           'find_recordings', 'read_manifest', 'add_to_manifest', 'real_path', 'wave_folder', 'preprocess',
+           'rfcx_preprocess']
 
 # %% ../nbs/00_preprocess.ipynb #a9e10401
 from .cli import command
@@ -211,7 +212,7 @@ def find_recordings(folder): # Folder with audio files at any depth, or its URL
 # %% ../nbs/00_preprocess.ipynb #2914aa3c
 MANIFEST = ["recording_id", "source", "bytes", "mtime", "sample_rate", "dtype", "samples", "status", "error"]
 
-def read_manifest(folder): # `waves/<split>`
+def read_manifest(folder): # Folder of stored waves
     "The last row per recording, indexed by id, no rows if there is no manifest; raises `InputError` for another table."
     f, head, lines = Path(folder)/"manifest.csv", "", []
     try: head, *lines = f.read_text(encoding="utf-8").split("\n") if f.exists() else [",".join(MANIFEST)]
@@ -227,7 +228,7 @@ def read_manifest(folder): # `waves/<split>`
 
 # %% ../nbs/00_preprocess.ipynb #34b100a0
 def add_to_manifest(
-    folder, # `waves/<split>`
+    folder, # Folder of stored waves
     row):   # Dict with the keys of `MANIFEST`
     "Append a line, on a new line if the last one was left half written."
     f = Path(folder)/"manifest.csv"
@@ -262,11 +263,19 @@ def _is_done(k, src, folder, man, sample_rate, dtype): # Is there a wave of this
     m, key = man.loc[k], _key(src, sample_rate, dtype)
     return all(str(m[c]) == str(v) for c, v in key.items()) and is_wave(Path(folder)/f"{k}.npy", m.samples, dtype)
 
+# %% ../nbs/00_preprocess.ipynb #1fe90ffb
+def wave_folder(
+    waves,                  # Folder of the wave store
+    split,                  # Folder of recordings, train or test
+    sample_rate:int=32_000):# Rate of the stored waves, in Hz
+    "Folder of the stored waves of a split: `<split>` at 32,000 Hz, `<split>-<sample_rate>` at another rate."
+    return local_path(waves, "waves")/(split if sample_rate == 32_000 else f"{split}-{sample_rate}")
+
 # %% ../nbs/00_preprocess.ipynb #963c6c9f
 def preprocess(
     path,                   # Folder laid out like Kaggle's
     split="train",          # Its folder of recordings
-    waves="waves",          # Folder of the wave store, which gets one folder per split
+    waves="waves",          # Folder of the wave store, which gets a folder per split and rate, see `wave_folder`
     recordings=None,        # Ids to decode; every recording of the split if None
     sample_rate:int=32_000, # Rate to store, in Hz
     dtype="int16",          # "int16", or "float32" at twice the size
@@ -274,7 +283,8 @@ def preprocess(
     scheduler="",           # Address of a Dask cluster whose machines share the disk of `waves`
     files=None):            # Dict of id to audio file in place of the split's recordings
     "Store the recordings of `path`/`split`; returns their rows of the manifest, with a row for each that failed."
-    data, folder = as_path(path)/plain_name(split, "--split"), local_path(waves, "waves").absolute()/split
+    data = as_path(path)/plain_name(split, "--split")
+    folder = wave_folder(waves, split, sample_rate).absolute()
     found = find_recordings(data) if files is None else files
     ids = list(found) if recordings is None else list(dict.fromkeys(recordings))
     def todo():
@@ -299,17 +309,15 @@ def rfcx_preprocess(
     waves:str="waves",      # Where the stored waves go
     table:str="",           # A csv file whose column recording_id names the recordings to take; all if empty
     sample_rate:int=32_000, # Rate to store, in Hz
-    dtype:str="int16",      # int16, or float32 at twice the size
     n_workers:int=None,     # Processes (default: one per core)
     scheduler:str=""):      # Dask scheduler, tcp://host:8786, whose machines share the disk of --waves; or local
-    "Decode and resample recordings once, into waves/<split>/<recording_id>.npy. Goes on where it was stopped."
-    if dtype not in ("int16", "float32"): raise InputError(f"dtype {dtype} is not known: int16 or float32")
+    "Decode and resample recordings once, into waves/<split> (not at 32000 Hz: waves/<split>-<rate>); can be continued."
     AudioConfig(sample_rate=sample_rate) # raises, if no run could use it
     ids, what = None, "a csv file with a column recording_id"
     if table: ids = read_csv_table(table, dict(recording_id=str), what).recording_id.unique()
-    man = preprocess(path, split, waves, ids, sample_rate, dtype, n_workers, scheduler)
+    man = preprocess(path, split, waves, ids, sample_rate, n_workers=n_workers, scheduler=scheduler)
     bad, minutes = man[man.status != "ok"], man.samples.astype(int).sum()/sample_rate/60
-    print(f"{len(man) - len(bad)} of {len(man)} recordings are in {Path(waves)/split}, "
-          f"{minutes:.1f} minutes at {sample_rate} Hz, {dtype}.")
+    print(f"{len(man) - len(bad)} of {len(man)} recordings are in {wave_folder(waves, split, sample_rate)}, "
+          f"{minutes:.1f} minutes at {sample_rate} Hz.")
     for e in bad.error: print(f"  left out: {e}")
     return bad.empty

@@ -19,7 +19,7 @@ from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
 from .losses import LOSSES
 from .model import HEADS, to_device
-from .preprocess import find_recordings, open_wave, preprocess
+from .preprocess import find_recordings, open_wave, preprocess, wave_folder
 import json
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -331,7 +331,7 @@ def ensure_inputs(
     "Decode recordings, or compute their features; returns their folder and a dict of recording id to error."
     if not cfg.encoder:
         man = preprocess(path, split, waves, ids, cfg.sample_rate, n_workers=n_workers, files=files)
-        return Path(waves)/split, man.error[man.status != "ok"].to_dict()
+        return wave_folder(waves, split, cfg.sample_rate), man.error[man.status != "ok"].to_dict()
     found = find_recordings(as_path(path)/split) if files is None else files
     store = local_path(waves, "waves")/f"{split}-{encoder_label(cfg.model)}"
     ids = list(found) if ids is None else ids
