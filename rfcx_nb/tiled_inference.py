@@ -383,15 +383,16 @@ class Scores(Parts):
     def begin(self,
         settings, # Dict of all that decides the scores
         keep=True):# Is the folder kept when the command has ended?
-        "Make the folder, or go on in it; raises `InputError` if its scores were made with other settings."
-        old = read_settings(self.folder) or settings
+        "Make the folder, or go on in it, also if the data were moved; raises `InputError` if other settings made it."
+        old, data = read_settings(self.folder) or settings, settings.get("data")
+        if data and "://" not in (was := old.get("data", data)) and not Path(was).exists(): old = old | dict(data=data)
         keys = [*settings, *(set(old) - set(settings))]
         diff = [f"{k} {old.get(k)}, now {settings.get(k)}" for k in keys if old.get(k) != settings.get(k)]
         if diff:
             raise InputError(f"{self.folder} holds scores made with {'; '.join(diff)}: choose another --out, or remove "
                              "that folder")
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not self.settings_file.exists(): save_json(settings, self.settings_file)
+        if read_settings(self.folder) != settings: save_json(settings, self.settings_file)
         if keep: (self.folder/"_keep").touch()
 
     @property
