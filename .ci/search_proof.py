@@ -17,7 +17,7 @@ from rfcx_nb.encoder import Features
 from rfcx_nb.find import choose_next, fit_probe, map_folder, window_features
 from rfcx_nb.metrics import lwlrap
 from rfcx_nb.preprocess import find_recordings
-from rfcx_nb.search import cut_example, get_ear, likeness, map_scale, search
+from rfcx_nb.search import cut_example, get_ear, map_scale, search, similarity
 
 SECONDS = 3.
 
@@ -44,7 +44,7 @@ def find(a):
                     ex = [cut_example(ear, tr[o.recording_id], o, scale) for o in b.itertuples()]
                     right, got = set(zip(e.recording_id, ((e.t_min + e.t_max)/2//SECONDS).astype(int))), {}
                     for k, f in te.items():
-                        t, s, _ = likeness(ear, f, ex, scale, deny)
+                        t, s, _ = similarity(ear, f, ex, scale, deny)
                         for w, v in zip((t//SECONDS).astype(int), s): got[k, w] = max(got.get((k, w), -9.), float(v))
                     y, s = np.array([k in right for k in got]), np.array(list(got.values()))
                     res.append((average_precision_score(y, s), y[np.argsort(-s)][:min(10, y.sum())].mean(), y.mean()))
@@ -108,7 +108,7 @@ def speed(a):
     for i in range(round(a.hours*60)): # recordings of a minute, from anywhere, with noise
         m = np.take(x, np.arange(minute) + rng.integers(x.shape[1]), 1, mode="wrap")
         m = (m + rng.integers(0, 3, m.shape)).astype(m.dtype) if m.dtype == np.uint8 else (m*(1 + .01*rng.standard_normal(m.shape))).astype(m.dtype)
-        store.save(f"{i}", a.path, dict(features=m)); maps[f"{i}"] = store.path(f"{i}")
+        store.save(f"{i}", a.path, dict(start=np.arange(minute)*ear.step, features=m)); maps[f"{i}"] = store.path(f"{i}")
     size = sum(f.stat().st_size for f in maps.values())
     t, u = perf_counter(), process_time()
     search(ear, maps, [example])
