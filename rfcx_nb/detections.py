@@ -106,13 +106,21 @@ def _swap_in(new, old): # A complete folder; its place. If another one is there,
     return aside
 
 # %% ../nbs/06_detections.ipynb #176c01bb
+def _earlier_formats(out, formats): # Folder; keys asked for -> other keys whose single file is there
+    res = []
+    for k, w in WRITERS.items():
+        if k in formats or not (out/(k if w.per_recording else w.name)).exists(): continue
+        if w.per_recording: print(f"  {out/k} is of an earlier call: name {k} in --format to write it again")
+        else: res.append(k)
+    return res
+
 def write_detections(
     df,     # Detections
     out,    # Folder
     formats=("csv",)): # Keys of `WRITERS`
-    "Write `detections.csv`, `detections.parquet`, `raven/` and `audacity/`, as asked."
+    "Write `detections.csv`, `detections.parquet`, `raven/`, `audacity/`, as asked; a table that is there is renewed."
     out = Path(out)
-    for k in formats:
+    for k in [*formats, *_earlier_formats(out, formats)]:
         w = WRITERS[k]
         if not w.per_recording: w.write(df, out/w.name); continue
         new = out/f".{k}.new"
