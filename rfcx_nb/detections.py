@@ -148,6 +148,9 @@ def detection_thresholds(
               "better ones, or set --threshold)")
     else:
         for r in t[t.threshold.isna()].itertuples(): print(f"  {r.species}: {r.note}")
+        if t.threshold.isna().all():
+            print("no species has a threshold: judge clips with rfcx_check, which draws them below thresholds too, or "
+                  "set --threshold")
     return t
 
 # %% ../nbs/06_detections.ipynb #447c63e0
