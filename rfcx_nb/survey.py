@@ -13,10 +13,12 @@ from .annotations import durations, matcher, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, load_json, Number, printable,
                           progress, raise_bad_rows, read_csv_table, sanitize, working)
+from .detections import GAP, read_note
 from .parallel import Parts
 from .report import comment, name_time, read_detections, recordings_of, site_of, start_time
 from .runs import FIELD
 import re
+from contextlib import suppress
 from importlib.util import find_spec
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -401,7 +403,8 @@ def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores;
     parts = Parts(folder/"scores")
     parts.suffix = ".parquet"
     if not any(parts.folder.glob("*.parquet")): return files
-    res = {k: f for k, f in files.items() if parts.path(k).exists()}
+    left = read_note(folder).get("left_out", ())
+    res = {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}
     if not res: raise InputError(f"{parts.folder} has scores of none of the {len(files)} recordings: run rfcx_detect")
     if len(res) < len(files):
         print(f"  {len(files) - len(res)} recordings, such as {min(set(files) - set(res))}, were not scored yet and do "
