@@ -212,6 +212,10 @@ def _note(run, table, gap, min_length, left): # Folder; thresholds; s; s; names 
     how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, left_out=left)
     known = table.set_index("species").reindex(columns=FIELD).dropna(how="all")
     if not len(known): return how
+    if min_length > 0 or gap != GAP:
+        print("  precision and recall of the field are those of windows, without --min_length and with --gap "
+              f"{GAP:g}: they do not hold for these detections, and rfcx_survey will not estimate calls per hour")
+        return how
     return how | dict(field=known.astype(object).where(known.notna(), None).to_dict("index"))
 
 # %% ../nbs/06_detections.ipynb #df4e3de9

@@ -371,8 +371,12 @@ def draw_sites(
 # %% ../nbs/10_survey.ipynb #eebbf2cd
 def field_rates(folder): # Folder that `rfcx_detect` wrote
     "`FIELD` by species, for the thresholds of these detections that are from the field, as `rfcx_detect` noted them."
-    f = Path(folder)/"detections.json"
-    known = load_json(f).get("field", {}) if f.exists() else {}
+    how = read_note(folder)
+    known = how.get("field", {})
+    if known and (how.get("min_length") or how.get("gap", GAP) != GAP): # from before rfcx_detect left it out
+        print("  calls per hour are not estimated: precision and recall of the field do not hold with --min_length or "
+              "another --gap")
+        known = {}
     df = pd.DataFrame.from_dict(known, orient="index", columns=FIELD, dtype=float)
     return df.rename_axis("species")
 
