@@ -406,6 +406,12 @@ def _file_names(species): # Names -> a name for the file of each, none twice
         used.append(name)
     return used
 
+def _check_detections(folder): # Raise if `rfcx_find` wrote it
+    f = folder/"scores"/"_how.json"
+    if f.exists() and "weights" not in load_json(f):
+        raise InputError(f"{folder} holds places to judge, from rfcx_find, which lists as many as it is asked for: "
+                         "presence and rates need the detections of rfcx_detect")
+
 def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
     parts = Parts(folder/"scores")
     parts.suffix = ".parquet"
@@ -476,6 +482,7 @@ def rfcx_survey(
     except Exception:
         raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
     path = existing_path(path, "a folder that rfcx_detect --format csv wrote")
+    _check_detections(path)
     found, files, f = read_detections(path/"detections.csv"), recordings_of(path, recordings), path/"failures.csv"
     failed = set(read_csv_table(f, dict(recording=str),
                                 "the failures.csv that rfcx_detect writes").recording) if f.exists() else set()
