@@ -412,6 +412,12 @@ def _check_detections(folder): # Raise if `rfcx_find` wrote it
         raise InputError(f"{folder} holds places to judge, from rfcx_find, which lists as many as it is asked for: "
                          "presence and rates need the detections of rfcx_detect")
 
+def _remove_earlier(out): # Folder of a survey -> without the files that a survey need not write
+    for k in ("sites", "activity", "accumulation"): (out/f"{k}.png").unlink(missing_ok=True)
+    with suppress(InputError): # no earlier survey, or a summary.csv that a person has changed
+        for k in _file_names(read_csv_table(out/"summary.csv", dict(species=str), "the summary of a survey").species):
+            (out/"occupancy"/f"{k}.csv").unlink(missing_ok=True)
+
 def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
     parts = Parts(folder/"scores")
     parts.suffix = ".parquet"
@@ -433,6 +439,7 @@ def _write_survey(
     out):  # Folder
     "Write the tables and pictures of a survey; return the summary."
     names = sorted(d.species.unique())
+    _remove_earlier(out)
     _write_table(e, out/"effort")
     for by in ("hour", "date", "site"): _write_table(add_calls(rates(d, e, by), field), out/f"by_{by}")
     hours = effort_matrix(e)
