@@ -436,6 +436,7 @@ def _write_survey(
     e,     # From `effort`
     counts,# Those of `d` that the rule counts
     field, # From `field_rates`
+    rule,  # Is there a rule?
     out):  # Folder
     "Write the tables and pictures of a survey; return the summary."
     names = sorted(d.species.unique())
@@ -448,8 +449,8 @@ def _write_survey(
     for s, name in zip(names, _file_names(names)):
         y = occupancy_matrix(counts, hours, s).rename(csv_escape)
         y.to_csv(out/"occupancy"/f"{name}.csv", na_rep="NA", float_format="%.0f")
-    calls = add_calls(summarize_species(d, e, names), field).filter(like="calls_") # the rule has no known precision
-    summary = summarize_species(counts, e, names).join(calls).join(field, on="species")
+    if rule: field = field[:0] # nobody has measured the precision of the rule
+    summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species")
     _write_table(summary, out/"summary")
     draw_sites(counts, df, names, out/"sites.png")
     if names and hours.size:
@@ -497,11 +498,11 @@ def rfcx_survey(
     df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
     if not len(df): raise InputError(f"none of the {len(files)} recordings can be read")
     e, d = effort(df), place_detections(found, df)
-    keys = present(d, k, floor, within or np.inf)
+    rule, keys = k > 1 or floor > 0, present(d, k, floor, within or np.inf)
     counts = d[np.array([o in keys for o in zip(d.recording, d.species)], bool) & (d.score >= floor)]
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
-        summary = _write_survey(df, d, e, counts, field_rates(path), path/"survey")
+        summary = _write_survey(df, d, e, counts, field_rates(path), rule, path/"survey")
     for s in unknown(df): print(f"  {printable(s)}")
     waves = [files[i] for i in df.recording if str(files[i]).lower().endswith(".wav")]
     if not find_spec("guano") and any(map(has_guano, waves[:1])):
@@ -511,6 +512,9 @@ def rfcx_survey(
     if len(d) < len(found):
         print(f"  {len(found) - len(d)} detections are of recordings that are not there, and are not counted")
     for t in summary.itertuples(): print(_describe_species(t))
-    rule = f", of which {len(counts)} meet the rule" if len(counts) < len(d) else ""
+    if rule:
+        print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
+              "activity.png count all detections")
+    met = f", of which {len(counts)} meet the rule" if rule else ""
     print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(summary)} species, "
-          f"{len(d)} detections{rule}")
+          f"{len(d)} detections{met}")
