@@ -13,10 +13,12 @@ from .annotations import durations, matcher, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, load_json, Number, printable,
                           progress, raise_bad_rows, read_csv_table, sanitize, working)
+from .detections import GAP, read_note
 from .parallel import Parts
 from .report import comment, name_time, read_detections, recordings_of, site_of, start_time
 from .runs import FIELD
 import re
+from contextlib import suppress
 from importlib.util import find_spec
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -120,7 +122,10 @@ def read_recordings(
     what = (f"a table with the column recording and any of {', '.join(RECORDING_COLS[1:])}, or with the column site "
             "and any of latitude, longitude, utc_offset")
     there = list(read_csv_table(file, {}, what))
-    key = "site" if "site" in there and "recording" not in there else "recording"
+    names = {o.strip('"') for k in there for o in re.split("[;\t]", k)} # of a table without commas too
+    if not names & {"site", "recording"}:
+        raise InputError(f"{file} has no column site or recording, in small letters; it has {', '.join(there)[:200]}")
+    key = "recording" if "recording" in names else "site"
     kinds = {key: str} | dict(latitude=Number(-90, 90, empty=True), longitude=Number(-180, 180, empty=True),
                               utc_offset=Number(-14, 14, empty=True))
     if key == "recording": kinds |= dict(site=str, start=str, seconds=Number(0, empty=True))
@@ -369,8 +374,12 @@ def draw_sites(
 # %% ../nbs/10_survey.ipynb #eebbf2cd
 def field_rates(folder): # Folder that `rfcx_detect` wrote
     "`FIELD` by species, for the thresholds of these detections that are from the field, as `rfcx_detect` noted them."
-    f = Path(folder)/"detections.json"
-    known = load_json(f).get("field", {}) if f.exists() else {}
+    how = read_note(folder)
+    known = how.get("field", {})
+    if known and (how.get("min_length") or how.get("gap", GAP) != GAP): # from before rfcx_detect left it out
+        print("  calls per hour are not estimated: precision and recall of the field do not hold with --min_length or "
+              "another --gap")
+        known = {}
     df = pd.DataFrame.from_dict(known, orient="index", columns=FIELD, dtype=float)
     return df.rename_axis("species")
 
@@ -397,11 +406,24 @@ def _file_names(species): # Names -> a name for the file of each, none twice
         used.append(name)
     return used
 
+def _check_detections(folder): # Raise if `rfcx_find` wrote it
+    f = folder/"scores"/"_how.json"
+    if f.exists() and "weights" not in load_json(f):
+        raise InputError(f"{folder} holds places to judge, from rfcx_find, which lists as many as it is asked for: "
+                         "presence and rates need the detections of rfcx_detect")
+
+def _remove_earlier(out): # Folder of a survey -> without the files that a survey need not write
+    for k in ("sites", "activity", "accumulation"): (out/f"{k}.png").unlink(missing_ok=True)
+    with suppress(InputError): # no earlier survey, or a summary.csv that a person has changed
+        for k in _file_names(read_csv_table(out/"summary.csv", dict(species=str), "the summary of a survey").species):
+            (out/"occupancy"/f"{k}.csv").unlink(missing_ok=True)
+
 def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
     parts = Parts(folder/"scores")
     parts.suffix = ".parquet"
     if not any(parts.folder.glob("*.parquet")): return files
-    res = {k: f for k, f in files.items() if parts.path(k).exists()}
+    left = read_note(folder).get("left_out", ())
+    res = {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}
     if not res: raise InputError(f"{parts.folder} has scores of none of the {len(files)} recordings: run rfcx_detect")
     if len(res) < len(files):
         print(f"  {len(files) - len(res)} recordings, such as {min(set(files) - set(res))}, were not scored yet and do "
@@ -414,9 +436,11 @@ def _write_survey(
     e,     # From `effort`
     counts,# Those of `d` that the rule counts
     field, # From `field_rates`
+    rule,  # Is there a rule?
     out):  # Folder
     "Write the tables and pictures of a survey; return the summary."
     names = sorted(d.species.unique())
+    _remove_earlier(out)
     _write_table(e, out/"effort")
     for by in ("hour", "date", "site"): _write_table(add_calls(rates(d, e, by), field), out/f"by_{by}")
     hours = effort_matrix(e)
@@ -425,8 +449,8 @@ def _write_survey(
     for s, name in zip(names, _file_names(names)):
         y = occupancy_matrix(counts, hours, s).rename(csv_escape)
         y.to_csv(out/"occupancy"/f"{name}.csv", na_rep="NA", float_format="%.0f")
-    calls = add_calls(summarize_species(d, e, names), field).filter(like="calls_") # the rule has no known precision
-    summary = summarize_species(counts, e, names).join(calls).join(field, on="species")
+    if rule: field = field[:0] # nobody has measured the precision of the rule
+    summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species")
     _write_table(summary, out/"summary")
     draw_sites(counts, df, names, out/"sites.png")
     if names and hours.size:
@@ -466,6 +490,7 @@ def rfcx_survey(
     except Exception:
         raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
     path = existing_path(path, "a folder that rfcx_detect --format csv wrote")
+    _check_detections(path)
     found, files, f = read_detections(path/"detections.csv"), recordings_of(path, recordings), path/"failures.csv"
     failed = set(read_csv_table(f, dict(recording=str),
                                 "the failures.csv that rfcx_detect writes").recording) if f.exists() else set()
@@ -473,11 +498,11 @@ def rfcx_survey(
     df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
     if not len(df): raise InputError(f"none of the {len(files)} recordings can be read")
     e, d = effort(df), place_detections(found, df)
-    keys = present(d, k, floor, within or np.inf)
+    rule, keys = k > 1 or floor > 0, present(d, k, floor, within or np.inf)
     counts = d[np.array([o in keys for o in zip(d.recording, d.species)], bool) & (d.score >= floor)]
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
-        summary = _write_survey(df, d, e, counts, field_rates(path), path/"survey")
+        summary = _write_survey(df, d, e, counts, field_rates(path), rule, path/"survey")
     for s in unknown(df): print(f"  {printable(s)}")
     waves = [files[i] for i in df.recording if str(files[i]).lower().endswith(".wav")]
     if not find_spec("guano") and any(map(has_guano, waves[:1])):
@@ -487,6 +512,9 @@ def rfcx_survey(
     if len(d) < len(found):
         print(f"  {len(found) - len(d)} detections are of recordings that are not there, and are not counted")
     for t in summary.itertuples(): print(_describe_species(t))
-    rule = f", of which {len(counts)} meet the rule" if len(counts) < len(d) else ""
+    if rule:
+        print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
+              "activity.png count all detections")
+    met = f", of which {len(counts)} meet the rule" if rule else ""
     print(f"{path/'survey'}: {e.hours.sum():.1f} recorder-hours at {e.site.nunique()} sites, {len(summary)} species, "
-          f"{len(d)} detections{rule}")
+          f"{len(d)} detections{met}")

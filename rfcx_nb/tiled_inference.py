@@ -548,6 +548,7 @@ def predict(
         raise InputError(f"none of the {len(ids)} recordings can be read, see {out/'failures.csv'}; the first: "
                          f"{next(iter(errors.values()))}")
     said = f"{done.seconds/60:.1f} minutes of sound in {t:.1f} s, {done.seconds/t:.0f} s of sound a second"
+    if not done.seconds: said = "scores that were there"
     return Prediction(run, ids, done.parts, errors, store, said)
 
 # %% ../nbs/05_tiled_inference.ipynb #5e673a73
