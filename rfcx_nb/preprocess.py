@@ -186,9 +186,18 @@ def _files(folder): # A folder, or its URL -> its files at any depth and its unr
     def denied(e):
         if Path(e.filename) == folder: raise e
         files.append(Path(e.filename))
-    files = []
-    for root, _, names in os.walk(folder, onerror=denied): files += [Path(root, o) for o in names]
+    files, seen = [], set(map(str, Path(os.path.realpath(folder)).parents)) # a link to one of these would be a loop
+    for top in (todo := [folder]): # linked folders come last, so that a folder inside `folder` keeps its own name
+        for root, dirs, names in os.walk(top, onerror=denied):
+            if (real := os.path.realpath(root)) in seen: dirs.clear(); continue
+            seen.add(real)
+            todo += sorted(Path(root, o) for o in dirs if os.path.islink(Path(root, o)))
+            files += [Path(root, o) for o in names]
     return sorted(files)
+
+def _is_folder(f): # One that this user may not read, or a link to a folder of a disk that is away
+    return isinstance(f, Path) and (f.is_dir() or f.is_symlink() and not f.suffix and not os.path.exists(f)
+                                    and not f.name.startswith("."))
 
 def _is_recording(f): # A file, or its URL; links that lead nowhere count, so that they are reported
     if f.suffix.lower() not in AUDIO_EXTS or f.name.startswith("."): return False
@@ -201,7 +210,7 @@ def find_recordings(folder): # Folder with audio files at any depth, or its URL
     if not folder.is_dir(): raise InputError(f"{folder} is a file: expected a folder with recordings")
     for f in _files(folder):
         name = f.relative_to(folder)
-        if isinstance(f, Path) and f.is_dir() and not f.is_symlink(): by[name.as_posix() + "/"].append(f)
+        if _is_folder(f): by[name.as_posix() + "/"].append(f)
         elif _is_recording(f): by[name.with_suffix("").as_posix()].append(f)
     names = {f.relative_to(folder).as_posix() for fs in by.values() for f in fs} # none may be another's id
     found = {printable(k if len(fs) == 1 and k not in names else f.relative_to(folder).as_posix()): f
