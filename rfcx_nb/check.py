@@ -6,9 +6,9 @@
 __all__ = ['BINS', 'PRIOR', 'DOUBT', 'DRAWS', 'DOUBT_ABOVE', 'MIN_CLIPS', 'WANTED', 'MIN_EACH', 'FIELD_COLS', 'VERDICT_COLS',
            'score_bins', 'draw_windows', 'Judged', 'show_curve', 'more_clips', 'choose_threshold', 'field_line',
            'printed_and_true', 'probability_error', 'repeat_check', 'field_table', 'show_field', 'describe_field',
-           'Season', 'read_season', 'clips_of', 'check_page', 'pick_species', 'read_draws', 'drawn_rows',
-           'read_verdicts', 'sample_season', 'write_pages', 'match_verdicts', 'judge_season', 'check_settings',
-           'rfcx_check']
+           'Season', 'read_season', 'clips_of', 'check_page', 'pick_species', 'read_check', 'drawn_rows',
+           'read_verdicts', 'drawn_season', 'sample_season', 'write_pages', 'match_verdicts', 'judge_season',
+           'check_settings', 'rfcx_check']
 
 # %% ../nbs/09b_check.ipynb #f66e7e62
 from .annotations import VERDICTS, write_boxes_csv
@@ -261,13 +261,16 @@ def show_field(
     for ax in axs[n:]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
 
-def describe_field(t): # Row of `field_table`
+def describe_field(
+    t,     # Row of `field_table`
+    boxes):# Threshold of the boxes; nan if there is none
     "One line for a person."
     s = f"  {t.species}: calls in {t.density:.2%} of the windows ({t.density_low:.2%} to {t.density_high:.2%})"
     if t.box_precision == t.box_precision:
         s += f"; the threshold of the boxes has precision {t.box_precision:.2f} ("
         s += f"{t.box_precision_low:.2f} to {t.box_precision_high:.2f})"
-    if t.logit != t.logit: return f"{s}; {t.note}: the threshold of the boxes stays"
+    if t.logit != t.logit:
+        return f"{s}; {t.note}: " + ("it has no threshold" if np.isnan(boxes) else "the threshold of the boxes stays")
     more = f", {t.more:.0f} more clips for ±.05" if t.more else ""
     return (f"{s}; threshold from {t.judged} clips of the field, {t.date}: precision {t.precision:.2f} "
             f"({t.precision_low:.2f} to {t.precision_high:.2f}), recall {t.recall:.2f} ({t.recall_low:.2f} to "
@@ -322,23 +325,30 @@ def pick_species(
     names, # All names
     asked):# Names, with commas; all if empty
     "Numbers of the species asked for; raises `InputError` for a name that is not there."
-    ks = [o.strip() for o in asked.split(",") if o.strip()]
-    odd = [o for o in ks if o not in names]
-    if odd: raise InputError(f"species {odd[0]} is not in this run: it has {', '.join(names)}")
-    return [names.index(o) for o in ks] or list(range(len(names)))
+    left, res = asked.split(","), []
+    while left: # a name may hold commas: the longest one that is there
+        n = next((n for n in range(len(left), 0, -1) if ",".join(left[:n]).strip() in names), 0)
+        if n: res.append(names.index(",".join(left[:n]).strip()))
+        elif o := left[0].strip(): raise InputError(f"species {o} is not in this run: it has {', '.join(names)}")
+        left = left[max(n, 1):]
+    return list(dict.fromkeys(res)) or list(range(len(names)))
 
-def read_draws(
+def _commas(bins): return ",".join(f"{o:g}" for o in bins)
+
+def read_check(
     folder, # `check` in the folder of the scores
-    how):   # Dict of what the draws belong to: number of windows, networks, bins
-    "The draws so far: a list of dicts of species, n and seed; raises `InputError` if they belong to something else."
+    weights,# `weights_id` of the run
+    bins):  # Edges of the bins
+    "Dict of `weights`, `bins`, `recordings` and `draws`, as the check began; raises `InputError` if it was another."
     f = folder/"check.json"
-    if not f.exists(): return []
-    old = load_json(f)
-    diff = [k for k in how if old.get(k) != how[k]]
-    if diff:
-        raise InputError(f"{f}: the clips were drawn with {diff[0]} {old.get(diff[0])}, now it is {how[diff[0]]}: "
-                         f"move {folder} away and draw again")
-    return old["draws"]
+    if not f.exists(): return dict(weights=weights, bins=list(bins), recordings={}, draws=[])
+    old, away = load_json(f), f"move {folder} away and draw again"
+    if old.get("weights") != weights:
+        raise InputError(f"{f}: the clips were drawn from scores of other networks: {away}")
+    if bins != BINS and list(bins) != old["bins"]: # who gives none gets those of the check
+        raise InputError(f"{f}: the clips were drawn with bins {_commas(old['bins'])}, not {_commas(bins)}: "
+                         f"leave out --bins, or {away}")
+    return old
 
 def drawn_rows(
     bin,   # (n,) bins of the windows
@@ -368,6 +378,33 @@ def read_verdicts(path): # csv file, or a folder with several
     return pd.concat(res, ignore_index=True)
 
 # %% ../nbs/09b_check.ipynb #3abeaf46
+def drawn_season(
+    check,     # From `read_check`
+    parts,     # Recording id to the file of its scores
+    activation,# What turns logits into scores
+    columns,   # Numbers of the species wanted
+    folder):   # `check` in the folder of the scores
+    "The `Season` that the clips were drawn from, all of `parts` at first; raises `InputError` if some of it is gone."
+    then, away = check.get("recordings") or {}, f"or move {folder} away and draw again"
+    gone = [k for k in then if k not in parts]
+    if gone:
+        raise InputError(f"{folder}: the clips were drawn from {len(then)} recordings, and the scores of {len(gone)} "
+                         f"of them are gone, such as {gone[0]}: score them again by rfcx_detect --path, {away}")
+    season = read_season({k: parts[k] for k in then or parts}, activation, columns)
+    now = season.windows.recording.value_counts().to_dict()
+    other = [k for k in then if now[k] != then[k]]
+    if other:
+        raise InputError(f"{folder}: {other[0]} had {then[other[0]]} windows when the clips were drawn, and has "
+                         f"{now[other[0]]} now: score it with the --tile_width of then, {away}")
+    n = len(season.windows)
+    if not then and check.get("windows", n) != n: # a check.json without recordings
+        raise InputError(f"{folder}: the clips were drawn from {check['windows']} windows, now there are {n}: "
+                         f"take away the scores that are new, {away}")
+    if new := len(parts) - len(now):
+        print(f"{folder}: {new} recordings were scored after the draw; the check is about the other {len(now)}")
+    check["recordings"] = {k: now[k] for k in sorted(now)}
+    return season
+
 def sample_season(
     season,  # `Season`
     columns, # Species of its columns
@@ -455,30 +492,34 @@ def check_settings(
     if seed < 0: raise InputError(f"seed is {seed}: it must be at least 0")
     if not 0 < precision < 1: raise InputError(f"precision is {precision}: it must be between 0 and 1")
     if len(bins) < 2 or bins[0] != 0 or bins[-1] != 1 or any(a >= b for a, b in zip(bins, bins[1:])):
-        raise InputError(f"bins is {','.join(f'{o:g}' for o in bins)}: give rising numbers from 0 to 1, such as "
+        raise InputError(f"bins is {_commas(bins)}: give rising numbers from 0 to 1, such as "
                          "0,.8,.95,.99,1")
 
-def _draw(season, draws, wanted, n, seed, how, table, files, names, checks): # As in `rfcx_check`
-    done = {d["species"]: d["n"] for d in draws if d["seed"] == seed}
+def _draw(season, check, wanted, n, seed, table, files, names, checks): # As in `rfcx_check`
+    done = {d["species"]: d["n"] for d in check["draws"] if d["seed"] == seed}
     other = [done[s] for s in wanted if done.get(s, n) != n]
     if other: raise InputError(f"seed {seed} has drawn {other[0]} clips already: give another --seed to add clips")
-    draws = draws + [dict(species=s, n=n, seed=seed) for s in wanted if s not in done]
+    check["draws"] += [dict(species=s, n=n, seed=seed) for s in wanted if s not in done]
     checks.mkdir(exist_ok=True)
-    save_json(how | dict(draws=draws), checks/"check.json")
-    pages = write_pages(sample_season(season, wanted, table, draws, how["bins"]), files, seed, names, checks)
-    print(f"{checks}: {len(pages)} pages with {n} clips each, of {season.windows.recording.nunique()} recordings; "
+    save_json(check, checks/"check.json")
+    samples = sample_season(season, wanted, table, check["draws"], check["bins"])
+    pages = write_pages(samples, files, seed, names, checks)
+    most = max((o.seed == seed).sum() for o in samples.values())
+    print(f"{checks}: {len(pages)} pages with {most} clips each, of {season.windows.recording.nunique()} recordings; "
           "judge them, then give the verdicts.csv that they save to rfcx_check --verdicts")
+    if most < n: print(f"  not {n} clips: there are {len(season.windows)} windows, and each is drawn once")
 
-def _judge(season, draws, verdicts, said, how, table, precision, checks, folder): # -> (verdicts, table of thresholds)
-    if not draws: raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")
-    samples = sample_season(season, list(range(len(table))), table, draws, how["bins"])
+def _judge(season, check, verdicts, said, wanted, table, precision, checks, folder): # -> verdicts, table of thresholds
+    samples = sample_season(season, list(range(len(table))), table, check["draws"], check["bins"])
     said, kept = match_verdicts(said, samples), checks/"checked.csv"
     if kept.exists(): said = pd.concat([match_verdicts(read_verdicts(kept), samples), said])
     said = said.drop_duplicates(["recording", "species", "start"], keep="last")
-    judged = judge_season(season, samples, said, how["bins"])
-    if not judged: raise InputError(f"{verdicts} holds no yes and no no: judge some clips first")
+    judged = {s: j for s, j in judge_season(season, samples, said, check["bins"]).items() if s in wanted}
+    if not judged:
+        of = f" of {', '.join(table.species.iloc[wanted])}" if len(wanted) < len(table) else ""
+        raise InputError(f"{verdicts} holds no yes and no no{of}: judge some clips first")
     write_boxes_csv(said, kept)
-    field = field_table(judged, table, precision, how["weights"])
+    field = field_table(judged, table, precision, check["weights"])
     write_boxes_csv(_keep_others(field.round(5), folder/"field.csv"), folder/"field.csv")
     show_field(judged, field, folder/"field.png")
     return said, field
@@ -487,9 +528,9 @@ def _judge(season, draws, verdicts, said, how, table, precision, checks, folder)
 def rfcx_check(
     out:str="",                  # Folder with scores, as rfcx_detect leaves it (default: preds/<model_name>)
     model_name:str="model_0",    # Name of the run
-    species:str="",              # Names, with commas; all if empty
+    species:str="",              # Names, with commas: only their clips are drawn, or judged; all if empty
     n:int=96,                    # Clips per species
-    bins:tuple=BINS,             # Edges of the bins of scores, as shares of all windows
+    bins:tuple=BINS,             # Edges of the bins of scores, as shares of all windows; a check keeps its own
     seed:int=0,                  # Of the draw; another seed adds clips
     verdicts:str="",             # What was judged: a csv that a page saved, or a folder with several; empty: draw clips
     precision:float=.9,          # Precision that a threshold should have
@@ -506,14 +547,15 @@ def rfcx_check(
     if not out.is_dir(): raise InputError(f"{out} does not exist: give by --out the folder that rfcx_detect wrote")
     with working(out, "rfcx_check"):
         parts = kept_scores(run, out).parts
-        season = read_season(parts, run.activation, list(range(len(table))) if verdicts else wanted)
-        how = dict(windows=len(season.windows), weights=weights_id(run), bins=list(bins))
-        draws = read_draws(checks, how)
+        check = read_check(checks, weights_id(run), bins)
+        if verdicts and not check["draws"]:
+            raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")
+        season = drawn_season(check, parts, run.activation, list(range(len(table))) if verdicts else wanted, checks)
         if not verdicts:
             files = recordings_of(out, recordings)
-            return _draw(season, draws, wanted, n, seed, how, table, files, names, checks)
-        said, field = _judge(season, draws, verdicts, said, how, table, precision, checks, folder)
-    for t in field.itertuples(): print(describe_field(t))
-    unsure = (said.verdict == "unsure").sum()
-    print(f"{folder/'field.csv'}: {len(field)} species, {len(said) - unsure} clips judged, {unsure} unsure; "
-          "rfcx_detect uses these thresholds")
+            return _draw(season, check, wanted, n, seed, table, files, names, checks)
+        said, field = _judge(season, check, verdicts, said, wanted, table, precision, checks, folder)
+    for t in field.itertuples(): print(describe_field(t, table.threshold.iloc[t.species_id]))
+    unsure, found = (said.verdict == "unsure").sum(), field.logit.notna().sum()
+    uses = f"{found} thresholds, which rfcx_detect uses" if found else "no threshold: rfcx_detect goes on as before"
+    print(f"{folder/'field.csv'}: {len(field)} species, {len(said) - unsure} clips judged, {unsure} unsure; {uses}")
