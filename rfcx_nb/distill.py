@@ -15,8 +15,9 @@ from .encoder import encoder_class
 from .imitate import imitate
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import soft_labels
-from .runs import (ensure_inputs, load_config, load_run, load_training_data, make_config, read_thresholds,
-                          RunConfig, stored_input, weights_id, write_model_card, write_thresholds)
+from .runs import (ensure_inputs, FIELD, field_thresholds, load_config, load_run, load_training_data,
+                          make_config, read_thresholds, RunConfig, stored_input, THRESHOLD_COLS, weights_id,
+                          write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
 from .tiled_inference import (read_parts, score_folder, score_settings, Scores, season_windows, Windows,
                                      with_backend)
@@ -48,7 +49,7 @@ def teacher_scores(
 
 # %% ../nbs/07a_distill.ipynb #e22b7fa7
 def adopt_thresholds(
-    table,   # Thresholds of the teacher, `THRESHOLD_COLS`
+    table,   # Thresholds of the teacher, `THRESHOLD_COLS`, or from `field_thresholds`
     teacher, # (n_boxes, n_species) log-odds of the teacher at the boxes
     student, # The same of the student
     name):   # Name of the teacher
@@ -60,7 +61,9 @@ def adopt_thresholds(
         if a <= 0: a, b = 1., 0. # it has not learned this species
         slope, intercept = table.loc[s, ["slope", "intercept"]].astype(float)
         table.loc[s, ["slope", "intercept"]] = slope*a, slope*b + intercept
-    return table.assign(note=["; ".join(filter(None, (f"threshold of {name}", o))) for o in table.note])
+    judged = table.reindex(columns=FIELD).precision.notna() # by a check, whose figures are not the student's
+    note = [", from its check of the field" if k else f"; {o}" if o else "" for k, o in zip(judged, table.note)]
+    return table[THRESHOLD_COLS].assign(note=[f"threshold of {name}{o}" for o in note])
 
 # %% ../nbs/07a_distill.ipynb #967b6d63
 MAX_UNLABELLED = 300 # Recordings without a box, of each folder
@@ -145,7 +148,8 @@ def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior
     def at_boxes(o, folder):
         return box_scores(season_windows(teacher_scores(o, path, waves, [64], files, folder, n_workers), o), boxes)
     with tempfile.TemporaryDirectory() as d: at = [at_boxes(o, Path(d)/str(i)) for i, o in enumerate((run, one))]
-    write_thresholds(adopt_thresholds(read_thresholds(run.path, len(run.species)), *at, run.path.name), new)
+    table = field_thresholds(run, read_thresholds(run.path, len(run.species))) # as rfcx_detect takes them
+    write_thresholds(adopt_thresholds(table, *at, run.path.name), new)
     if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
     licence = run.cfg.encoder.licence if run.cfg.encoder else ""
     save_json(dict(name=run.path.name, model=run.cfg.model, folds=len(run.nets), licence=licence), new/"teacher.json")
@@ -176,6 +180,8 @@ def rfcx_distill(
     kw = dict(path=path, waves=waves, n_workers=n_workers)
     if load_config(models/name).n_folds == 1:
         raise InputError(f"{name} is one network already: give by --model_name a run with folds")
+    if (new/"config.json").exists() and not (new/"heard.json").exists(): # the teacher, or any other run
+        raise InputError(f"{new} is a run that rfcx_distill has not begun: give another --student")
     if not (models/name/"validation.csv").exists(): rfcx_validate(model_name=name, models=models, **kw)
     run, soft, store = load_run(models/name, device=default_device()), new/"pseudo.parquet", None
     own = student_settings(run.cfg, settings)

@@ -133,7 +133,8 @@ def adopt(
         x, y = Path(a[k]), Path(b[k])
         if x.resolve() == y.resolve() or (x.name == y.name and not x.exists()): a[k] = b[k] # perhaps moved
     diff = [f"{k}={a[k]}, now {b[k]}" for k in b if a[k] != b[k]]
-    if diff: raise InputError(f"{folder} was trained with {'; '.join(diff)}: choose another --model_name")
+    if diff: raise InputError(f"{folder} was trained with {'; '.join(diff)}: choose another --model_name "
+                              "(of rfcx_distill: --student)")
     return old
 
 # %% ../nbs/03g_runs.ipynb #f910601b
