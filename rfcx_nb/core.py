@@ -152,8 +152,9 @@ def _put_in_place(tmp, path, durable): # Rename `tmp` to `path`, with the permis
 def atomic_write(
     path,          # File that will be there if the block ends without an error
     durable=True): # Write it through to the disk before it is renamed?
-    "Yield a temporary path, renamed to `path` at the end of the block; raises `OSError` if the disk is full."
+    "Yield a temporary path, renamed to `path` when the block ends; `InputError` for a folder, `OSError` for a full disk."
     path = Path(path)
+    if path.is_dir(): raise InputError(f"{path} is a folder, and a file is needed: give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = _temp_path(path)
     try:
