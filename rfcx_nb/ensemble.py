@@ -7,7 +7,7 @@ __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 
 # %% ../nbs/05b_ensemble.ipynb #4ee6ac6b
 from .cli import command
-from .core import atomic_write, csv_escape, InputError, local_path
+from .core import atomic_write, csv_escape, InputError, local_path, output_file
 from .metrics import lwlrap
 from .scores import box_scores, finest_scores, read_submission
 from .thresholds import calibrate, calibration_data
@@ -79,7 +79,8 @@ def rfcx_ensemble(
     out:str="submission.csv", # Where the ensemble goes
     n_workers:int=None):      # Recordings at a time
     "Bring several submissions together as a weighted mean of log-odds."
-    xs, n, out = _read_all(submissions), len(submissions), local_path(out, "out")
+    out, n = output_file(out, "--out", *submissions), len(submissions)
+    xs = _read_all(submissions)
     if path:
         folders = [local_path(models, "models")/Path(f).absolute().parent.name for f in submissions]
         for f, run in zip(submissions, folders):
