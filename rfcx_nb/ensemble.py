@@ -51,7 +51,15 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
     xs = [read_submission(f) for f in submissions]
     for f, x in zip(submissions, xs):
         if list(x) != list(xs[0]): raise InputError(f"{f} has other species than {submissions[0]}")
-        if set(x.index) != set(xs[0].index): raise InputError(f"{f} names other recordings than {submissions[0]}")
+        odd = x.index.symmetric_difference(xs[0].index)
+        if len(odd):
+            raise InputError(f"{f} names other recordings than {submissions[0]}: "
+                             f"{odd[0]} is only in {f if odd[0] in x.index else submissions[0]}")
+        bad = np.argwhere(((x < -1e-6) | (x > 1 + 1e-6)).to_numpy()) # not the rounding of a sum
+        if len(bad):
+            i, c = bad[0]
+            raise InputError(f"{f}, recording {x.index[i]}, column {x.columns[c]}: {x.iat[i, c]:g} is not between 0 "
+                             "and 1: give probabilities, no percentages and no logits")
     return [x.loc[xs[0].index].clip(1e-6, 1 - 1e-6).map(logit) for x in xs]
 
 def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, weights), from held-out boxes
