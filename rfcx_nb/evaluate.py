@@ -159,6 +159,9 @@ def rfcx_evaluate(
         raise InputError(f"no species of {detections} ({d.species.iloc[0]}, ...) is in {truth} "
                          f"({e.species.iloc[0]}, ...): "
                          "give --names, or call them the same")
+    if len(d) and len(away) == d.recording.nunique():
+        raise InputError(f"no recording of {detections} ({min(away)}, ...) is in {recordings} ({min(found)}, ...): "
+                         "give the folder that was searched, with the same folders below it")
     if away:
         print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
