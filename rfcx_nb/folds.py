@@ -215,9 +215,12 @@ def add_folds(
     if n_folds == 1: return boxes.assign(fold=NOWHERE)
     g = boxes.recording_id if group is None else boxes.recording_id.map(group)
     n, what = g.nunique(), "recordings" if group is None else "groups of recordings"
+    one = "train one network with --n_folds 1"
+    if n < 2:
+        raise InputError(f"{n_folds} folds need two {what} at least, and there is {n}: add recordings of another "
+                         f"place, remove copies that join two places, or {one}")
     if not 2 <= n_folds <= n:
-        ask = f"ask for 2 to {n}" if n > 1 else "two are needed"
-        raise InputError(f"{n_folds} folds of {n} {what} are not possible: {ask}")
+        raise InputError(f"{n_folds} folds of {n} {what} are not possible: ask for 2 to {n}, or {one}")
     cls = boxes.species_id*2 + boxes.is_tp
     cls = cls.where(cls.map(cls.value_counts()) >= n_folds, -1) # the rare classes count as one
     fold, split = np.zeros(len(boxes), int), StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)

@@ -420,8 +420,8 @@ def init_run(
     data = load_training_data(path, adopt(folder, cfg), waves, n_workers)
     with working(folder, "rfcx_train", wait=True):
         data.cfg = cfg = with_precision(data.cfg)
-        save_config(folder, cfg)
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
+        save_config(folder, cfg) # after the folds: a run that is refused leaves its name free
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
     said = known_species(cfg.model, read_thresholds(folder, len(cfg.species)).species) if cfg.encoder else ""
     if said: print(said)
