@@ -104,9 +104,9 @@ class HeldOut:
     boxes:pd.DataFrame # Box table with folds, and `held_by`, the networks a recording is held out from
     scores:pd.DataFrame# Scores table
 
-def _held_boxes(path, run, waves, n_workers): # As for `score_held_out`. Box table with `held_by`; the store's folder
+def _held_boxes(path, run, waves, n_workers, extend): # As for `score_held_out`. Box table with `held_by`; the store's folder
     data, n = load_training_data(path, run.cfg, waves, n_workers, run.path), run.cfg.n_folds
-    boxes = fold_boxes(run.path, path, data.boxes, n, run.cfg.seed, n_workers=n_workers)
+    boxes = fold_boxes(run.path, path, data.boxes, n, run.cfg.seed, n_workers=n_workers, extend=extend)
     boxes = drop_chosen(boxes)
     boxes = boxes.assign(held_by=boxes.recording_id.map(held_out(run.path, list(run.nets), read_folds(run.path, n))))
     boxes = boxes[boxes.held_by.str.len() > 0].reset_index(drop=True)
@@ -121,13 +121,14 @@ def score_held_out(
     folder,                # `models/<model_name>`
     waves="waves",         # Wave store
     widths=(64, 128, 256), # Widths of the tiles, in frames
-    n_workers=None):       # Recordings at a time
+    n_workers=None,        # Recordings at a time
+    extend=True):          # Give a fold to recordings without one? Else they are left out
     "The `HeldOut` of a run; raises `InputError` if no recording with a confirmed box is held out."
     run = load_run(folder, device=default_device())
     if run.cfg.n_folds == 1:
         raise InputError(f"{folder} is one network that has learned from all boxes: nothing is held out to measure it "
                          "with. Validate a run with folds, or check this one in the field with rfcx_check")
-    boxes, inputs = _held_boxes(path, run, waves, n_workers)
+    boxes, inputs = _held_boxes(path, run, waves, n_workers, extend)
     found, done, by = find_recordings(as_path(path)/"train"), Scored({}, {}, 0.), defaultdict(list)
     for k, ks in dict(zip(boxes.recording_id, boxes.held_by)).items(): by[ks].append(k)
     store, windows = Scores(run.path/"oof", run.species), Windows(tuple(widths)).fitted(run)
