@@ -104,7 +104,7 @@ class HeldOut:
     boxes:pd.DataFrame # Box table with folds, and `held_by`, the networks a recording is held out from
     scores:pd.DataFrame# Scores table
 
-def _held_boxes(path, run, waves, n_workers, extend): # As for `score_held_out`. Box table with `held_by`; the store's folder
+def _held_boxes(path, run, waves, n_workers, extend): # As for `score_held_out`. Boxes with `held_by`; store's folder
     data, n = load_training_data(path, run.cfg, waves, n_workers, run.path), run.cfg.n_folds
     boxes = fold_boxes(run.path, path, data.boxes, n, run.cfg.seed, n_workers=n_workers, extend=extend)
     boxes = drop_chosen(boxes)
