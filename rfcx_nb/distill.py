@@ -187,7 +187,7 @@ def rfcx_distill(
     own = student_settings(run.cfg, settings)
     if encoder_class(own.get("model", "")):
         raise InputError(f"model is {own['model']}: a student is a network of timm's, without an encoder")
-    cfg, boxes = make_config(**own), load_training_data(path, run.cfg, waves, n_workers).boxes
+    cfg, boxes = make_config(**own), load_training_data(path, run.cfg, waves, n_workers, run.path).boxes
     with working(new, "rfcx_distill"):
         teacher = f"{name} ({weights_id(run)}) with crops of {cfg.crop_frames*cfg.frame_seconds:.2f} s"
         files = heard_recordings(new, path, boxes.recording_id, unlabelled, teacher)

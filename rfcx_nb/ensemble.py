@@ -7,11 +7,13 @@ __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 
 # %% ../nbs/05b_ensemble.ipynb #4ee6ac6b
 from .cli import command
-from .core import atomic_write, csv_escape, InputError, local_path
+from .core import atomic_write, csv_escape, InputError, local_path, output_file
 from .metrics import lwlrap
+from .runs import join_names, load_config, names_of
 from .scores import box_scores, finest_scores, read_submission
 from .thresholds import calibrate, calibration_data
 from .validate import mean_auc, score_held_out, species_report
+from itertools import combinations
 from pathlib import Path
 import numpy as np
 from scipy.special import expit, logit
@@ -51,11 +53,25 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
     xs = [read_submission(f) for f in submissions]
     for f, x in zip(submissions, xs):
         if list(x) != list(xs[0]): raise InputError(f"{f} has other species than {submissions[0]}")
-        if set(x.index) != set(xs[0].index): raise InputError(f"{f} names other recordings than {submissions[0]}")
+        odd = x.index.symmetric_difference(xs[0].index)
+        if len(odd):
+            raise InputError(f"{f} names other recordings than {submissions[0]}: "
+                             f"{odd[0]} is only in {f if odd[0] in x.index else submissions[0]}")
+        bad = np.argwhere(((x < -1e-6) | (x > 1 + 1e-6)).to_numpy()) # not the rounding of a sum
+        if len(bad):
+            i, c = bad[0]
+            raise InputError(f"{f}, recording {x.index[i]}, column {x.columns[c]}: {x.iat[i, c]:g} is not between 0 "
+                             "and 1: give probabilities, no percentages and no logits")
     return [x.loc[xs[0].index].clip(1e-6, 1 - 1e-6).map(logit) for x in xs]
 
+def _same_species(folders): # Folders of runs, which need not exist. Raise if a column of two runs has two names
+    runs = {f: len(load_config(f).species) for f in dict.fromkeys(folders) if (f/"config.json").exists()}
+    remedy = "only runs that were trained with the same species can be brought together"
+    named = [names_of(f, n) for f, n in runs.items()]
+    for a, b in combinations(named, 2): join_names(a, b, remedy)
+
 def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, weights), from held-out boxes
-    held = [score_held_out(path, f, waves, n_workers=n_workers) for f in folders]
+    held = [score_held_out(path, f, waves, n_workers=n_workers, extend=False) for f in folders]
     boxes = held[0].boxes
     logits = [box_scores(finest_scores(h.scores, h.run.activation), boxes) for h in held]
     both = np.isfinite(logits).all((0, 2))
@@ -79,9 +95,10 @@ def rfcx_ensemble(
     out:str="submission.csv", # Where the ensemble goes
     n_workers:int=None):      # Recordings at a time
     "Bring several submissions together as a weighted mean of log-odds."
-    xs, n, out = _read_all(submissions), len(submissions), local_path(out, "out")
+    xs, n, out = _read_all(submissions), len(submissions), output_file(out, "--out", *submissions)
+    folders = [local_path(models, "models")/Path(f).absolute().parent.name for f in submissions]
+    _same_species(folders)
     if path:
-        folders = [local_path(models, "models")/Path(f).absolute().parent.name for f in submissions]
         for f, run in zip(submissions, folders):
             if not (run/"config.json").exists():
                 raise InputError(f"{f}: there is no run {run}. A submission must be in a folder with the name of "

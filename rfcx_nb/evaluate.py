@@ -10,7 +10,7 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'event_figures', 'figure_row', 
 from .annotations import (check_rows, durations, match_recordings, read_species_ids, read_tables,
                                  write_boxes_csv)
 from .cli import command
-from .core import as_path, existing_path, InputError, local_path
+from .core import as_path, existing_path, InputError, output_file
 from .metrics import lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
 from .report import read_detections
@@ -150,15 +150,18 @@ def rfcx_evaluate(
     names:str=""):   # csv of species_id and name, if the truth has numbers
     "Count detections against recordings in which every call is annotated: precision, recall, F1, average precision."
     if not 0 < overlap <= 1: raise InputError(f"overlap is {overlap}: it must be above 0 and at most 1")
-    f, found, out = existing_path(detections, "a table of detections"), find_recordings(recordings), local_path(out,
-                                                                                                                "--out")
-    d = read_detections(f/"detections.csv" if f.is_dir() else f)
+    f, found = existing_path(detections, "a table of detections"), find_recordings(recordings)
+    if f.is_dir(): f = f/"detections.csv"
+    out, d = output_file(out, "--out", f, truth, names), read_detections(f)
     e = _read_truth(truth, found, recordings, label, names)
     away, unasked = set(d.recording) - set(found), sorted(set(d.species) - set(e.species))
     if len(d) and set(d.species).isdisjoint(e.species):
         raise InputError(f"no species of {detections} ({d.species.iloc[0]}, ...) is in {truth} "
                          f"({e.species.iloc[0]}, ...): "
                          "give --names, or call them the same")
+    if len(d) and len(away) == d.recording.nunique():
+        raise InputError(f"no recording of {detections} ({min(away)}, ...) is in {recordings} ({min(found)}, ...): "
+                         "give the folder that was searched, with the same folders below it")
     if away:
         print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")

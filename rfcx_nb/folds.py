@@ -15,6 +15,7 @@ from .parallel import parallel_map
 from .preprocess import find_recordings, open_audio
 import os, warnings
 from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf, soxr
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
@@ -215,9 +216,12 @@ def add_folds(
     if n_folds == 1: return boxes.assign(fold=NOWHERE)
     g = boxes.recording_id if group is None else boxes.recording_id.map(group)
     n, what = g.nunique(), "recordings" if group is None else "groups of recordings"
+    one = "train one network with --n_folds 1"
+    if n < 2:
+        raise InputError(f"{n_folds} folds need two {what} at least, and there is {n}: add recordings of another "
+                         f"place, remove copies that join two places, or {one}")
     if not 2 <= n_folds <= n:
-        ask = f"ask for 2 to {n}" if n > 1 else "two are needed"
-        raise InputError(f"{n_folds} folds of {n} {what} are not possible: {ask}")
+        raise InputError(f"{n_folds} folds of {n} {what} are not possible: ask for 2 to {n}, or {one}")
     cls = boxes.species_id*2 + boxes.is_tp
     cls = cls.where(cls.map(cls.value_counts()) >= n_folds, -1) # the rare classes count as one
     fold, split = np.zeros(len(boxes), int), StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
@@ -365,13 +369,16 @@ def fold_boxes(
     n_folds,        # Number of folds
     seed=0,         # Another seed, other folds
     more=(),        # Ids of recordings without a box that get a fold too
-    n_workers=None):# Processes that look for copies; one per core if None, 0 for none
+    n_workers=None, # Processes that look for copies; one per core if None, 0 for none
+    extend=True):   # Write a row for each recording without one? Else it is left out
     "`boxes` with the columns `fold` and `group` of `folds.csv`; recordings without a row get one. Raises `InputError`."
-    with working(run, "rfcx_nb", wait=True):
-        table, ids = read_folds(run, n_folds), {*boxes.recording_id, *more}
-        if ids - set(table.recording_id): table = _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers)
+    ids = {*boxes.recording_id, *more}
+    with working(run, "rfcx_nb", wait=True) if extend else nullcontext():
+        table = read_folds(run, n_folds)
+        new = ids - set(table.recording_id)
+        if new and extend: table = _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers)
     row = table.set_index("recording_id")
-    for k in sorted(ids - set(row.index)):
-        print(f"left out: {printable(k)} is a copy of recordings in two folds of this run")
+    why = "is a copy of recordings in two folds of this run" if extend else f"has no row in {Path(run)/'folds.csv'}"
+    for k in sorted(ids - set(row.index)): print(f"left out: {printable(k)} {why}")
     boxes = boxes[boxes.recording_id.isin(row.index)]
     return boxes.assign(**{c: row[c].reindex(boxes.recording_id).to_numpy() for c in ("fold", "group")})

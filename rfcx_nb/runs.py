@@ -6,15 +6,16 @@
 __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'FIELD', 'CARD', 'VALIDATED', 'ONE_NETWORK', 'NOT_VALIDATED',
            'RunConfig', 'make_config', 'load_config', 'adopt', 'save_config', 'build_model', 'Run', 'load_run',
            'default_thresholds', 'write_thresholds', 'read_thresholds', 'weights_id', 'field_thresholds',
-           'read_prevalence', 'ensure_inputs', 'stored_input', 'run_species', 'pseudo_table', 'soft_ids',
-           'default_epochs', 'TrainingData', 'load_training_data', 'card_table', 'read_teacher', 'write_model_card']
+           'read_prevalence', 'ensure_inputs', 'stored_input', 'run_species', 'names_of', 'join_names', 'run_names',
+           'keep_names', 'pseudo_table', 'soft_ids', 'default_epochs', 'TrainingData', 'load_training_data',
+           'card_table', 'read_teacher', 'write_model_card']
 
 # %% ../nbs/03g_runs.ipynb #778f7027
 from .annotations import write_boxes_csv
 from .backbones import body_notes, create_model, load_weights, PRETRAINED
-from .core import (as_path, atomic_write, AudioConfig, csv_unescape, existing_path, from_dict, InputError,
-                          load_json, local_path, Number, read_csv_table, save_json, settings, within)
-from .crops import read_boxes, read_species
+from .core import (as_path, atomic_write, AudioConfig, csv_escape, csv_unescape, existing_path, from_dict,
+                          InputError, load_json, local_path, Number, read_csv_table, save_json, settings, within)
+from .crops import read_boxes, read_species, species_names
 from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
 from .losses import LOSSES
@@ -352,12 +353,54 @@ def run_species(
     path, # Folder laid out like Kaggle's
     cfg): # `RunConfig`, with species if the run exists already
     "Names of the species' columns, as the run has them; raises `InputError` if the tables name other species."
-    now = tuple(read_species(path))
-    if not cfg.species: return now
+    now, n = tuple(read_species(path)), len(cfg.species)
+    if not n: return now
+    named = species_names(path, n)
     if cfg.species[:len(now)] != now:
-        raise InputError(f"the tables in {path} name {len(now)} species, and the run has learned {len(cfg.species)}: "
+        raise InputError(f"the tables in {path} name {len(now)} species, and the run has learned {n}: "
                          "a network cannot learn more species later, choose another --model_name")
+    if any(named[k] == f"s{k}" for k in range(len(now), n)):
+        raise InputError(f"the tables in {path} name {len(now)} species, and the run has learned {n}: give the data "
+                         "that the run was trained with, or name all its species in species.csv")
     return cfg.species
+
+# %% ../nbs/03g_runs.ipynb #7e585831
+def names_of(
+    run, # `models/<model_name>`
+    n):  # Number of its species
+    "Names of the species of a run, `s0`, `s1` ... if it has none, and the file that holds them."
+    own, table = Path(run)/"species.csv", Path(run)/"thresholds.csv"
+    if own.exists() or not table.exists(): return species_names(run, n), own
+    return list(read_thresholds(run, n).species), table
+
+def join_names(
+    a,     # Names of the species, and the file that holds them
+    b,     # The same of something else
+    remedy=""): # What to do if they differ
+    "List of the names by `a`, or by `b` where `a` has none; raises `InputError` if a species has two names."
+    (xs, f), (ys, g) = a, b
+    for k, (x, y) in enumerate(zip(xs, ys)):
+        if x != y and f"s{k}" not in (x, y): raise InputError(f"s{k} is {x} in {f} and {y} in {g}: {remedy}")
+    return [y if x == f"s{k}" else x for k, (x, y) in enumerate(zip(xs, ys))]
+
+def run_names(
+    run,  # `models/<model_name>`
+    path, # Folder laid out like Kaggle's
+    n):   # Number of species
+    "Names of the run's species, or those of the data where it has none; raises `InputError` if they differ."
+    own, data = names_of(run, n), as_path(path)/"species.csv"
+    remedy = f"give the data that the run was trained with; if the species was renamed, rename it in {own[1]} too"
+    return join_names(own, (species_names(path, n), data), remedy)
+
+def keep_names(
+    run,  # `models/<model_name>`
+    path, # Folder laid out like Kaggle's
+    n):   # Number of species
+    "Write `species.csv` of a run when it begins, if there are names. Raises `InputError` as `run_names`."
+    names, f = run_names(run, path, n), Path(run)/"species.csv"
+    if f.exists() or names == [f"s{k}" for k in range(n)]: return
+    df = pd.DataFrame(dict(species_id=range(n), name=[csv_escape(s) for s in names]))
+    with atomic_write(f) as p: df.to_csv(p, index=False)
 
 # %% ../nbs/03g_runs.ipynb #c2d8579e
 def pseudo_table(cfg): # `RunConfig` with a table of soft labels
@@ -413,9 +456,11 @@ def load_training_data(
     path,      # Folder laid out like Kaggle's
     cfg,       # `RunConfig`
     waves,     # Wave store
-    n_workers):# Processes that decode
+    n_workers, # Processes that decode
+    run=None): # `models/<model_name>`, whose names of the species must be those of the data; not compared if None
     "The `TrainingData` of a run, decoded; prints what is left out. Raises `InputError` if nothing can be read."
     cfg, boxes = replace(cfg, species=run_species(path, cfg)), read_boxes(path)
+    if run: run_names(run, path, len(cfg.species))
     if not cfg.objective.masked: boxes = boxes[boxes.recording_id.isin(boxes.recording_id[boxes.is_tp])]
     ids, found = boxes.recording_id.unique(), find_recordings(as_path(path)/"train")
     soft = pseudo_table(cfg).recording_id.unique() if cfg.pseudo else ()

@@ -13,7 +13,7 @@ from .backbones import save_weights
 from .backends import to_training, train_precision
 from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, progress, working
-from .crops import CropDataset, mel_rows, species_bands, species_names
+from .crops import CropDataset, mel_rows, species_bands
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .embedding_net import EmbeddingDataset
 from .encoder import ENCODERS, get_encoder, has_classes, known_species
@@ -22,8 +22,8 @@ from .logmel import LogMel
 from .losses import LOSSES
 from .metrics import lwlrap
 from .model import HEADS
-from .runs import (adopt, build_model, default_thresholds, load_training_data, make_config, pseudo_table,
-                          read_thresholds, RunConfig, save_config, soft_ids, stored_input,
+from .runs import (adopt, build_model, default_thresholds, keep_names, load_training_data, make_config,
+                          pseudo_table, read_thresholds, run_names, RunConfig, save_config, soft_ids, stored_input,
                           write_model_card, write_thresholds)
 import os, random
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -408,7 +408,7 @@ def with_precision(cfg): # `RunConfig`
 def _first_thresholds(data, path, folder): # `TrainingData`; folder laid out like Kaggle's; `models/<model_name>`
     tp, n_species = data.boxes[data.boxes.is_tp], len(data.cfg.species)
     n = tp.species_id.value_counts().reindex(range(n_species), fill_value=0)
-    write_thresholds(default_thresholds(species_names(path, n_species), species_bands(tp, n_species), n), folder)
+    write_thresholds(default_thresholds(run_names(folder, path, n_species), species_bands(tp, n_species), n), folder)
 
 def init_run(
     path,      # Folder laid out like Kaggle's
@@ -417,11 +417,12 @@ def init_run(
     folder,    # `models/<model_name>`
     n_workers):# Processes that decode
     "The `TrainingData` of a run, with folds; writes settings, folds and first thresholds to `folder`."
-    data = load_training_data(path, adopt(folder, cfg), waves, n_workers)
+    data = load_training_data(path, adopt(folder, cfg), waves, n_workers, folder)
     with working(folder, "rfcx_train", wait=True):
         data.cfg = cfg = with_precision(data.cfg)
-        save_config(folder, cfg)
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
+        keep_names(folder, path, len(cfg.species))
+        save_config(folder, cfg) # after the folds: a run that is refused leaves its name free
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
     said = known_species(cfg.model, read_thresholds(folder, len(cfg.species)).species) if cfg.encoder else ""
     if said: print(said)

@@ -9,10 +9,10 @@ __all__ = ['species_report', 'mean_auc', 'show_curves', 'noise_clips', 'drop_cho
 # %% ../nbs/05a_validate.ipynb #6bbe2995
 from .cli import command
 from .core import as_path, atomic_write, InputError, local_path, plain_name, working
-from .crops import species_bands, species_names
+from .crops import species_bands
 from .folds import fold_boxes, held_out, read_folds
 from .preprocess import find_recordings
-from .runs import load_run, load_training_data, Run, write_model_card, write_thresholds
+from .runs import load_run, load_training_data, Run, run_names, write_model_card, write_thresholds
 from .scores import box_scores, finest_scores, recording_scores
 from .thresholds import fit_thresholds, PRECISION, split_boxes
 from .tiled_inference import (read_parts, score_folder, score_settings, Scored, Scores, season_windows, Windows,
@@ -104,9 +104,9 @@ class HeldOut:
     boxes:pd.DataFrame # Box table with folds, and `held_by`, the networks a recording is held out from
     scores:pd.DataFrame# Scores table
 
-def _held_boxes(path, run, waves, n_workers): # As for `score_held_out`. Box table with `held_by`; the store's folder
-    data, n = load_training_data(path, run.cfg, waves, n_workers), run.cfg.n_folds
-    boxes = fold_boxes(run.path, path, data.boxes, n, run.cfg.seed, n_workers=n_workers)
+def _held_boxes(path, run, waves, n_workers, extend): # As for `score_held_out`. Boxes with `held_by`; store's folder
+    data, n = load_training_data(path, run.cfg, waves, n_workers, run.path), run.cfg.n_folds
+    boxes = fold_boxes(run.path, path, data.boxes, n, run.cfg.seed, n_workers=n_workers, extend=extend)
     boxes = drop_chosen(boxes)
     boxes = boxes.assign(held_by=boxes.recording_id.map(held_out(run.path, list(run.nets), read_folds(run.path, n))))
     boxes = boxes[boxes.held_by.str.len() > 0].reset_index(drop=True)
@@ -121,13 +121,14 @@ def score_held_out(
     folder,                # `models/<model_name>`
     waves="waves",         # Wave store
     widths=(64, 128, 256), # Widths of the tiles, in frames
-    n_workers=None):       # Recordings at a time
+    n_workers=None,        # Recordings at a time
+    extend=True):          # Give a fold to recordings without one? Else they are left out
     "The `HeldOut` of a run; raises `InputError` if no recording with a confirmed box is held out."
     run = load_run(folder, device=default_device())
     if run.cfg.n_folds == 1:
         raise InputError(f"{folder} is one network that has learned from all boxes: nothing is held out to measure it "
                          "with. Validate a run with folds, or check this one in the field with rfcx_check")
-    boxes, inputs = _held_boxes(path, run, waves, n_workers)
+    boxes, inputs = _held_boxes(path, run, waves, n_workers, extend)
     found, done, by = find_recordings(as_path(path)/"train"), Scored({}, {}, 0.), defaultdict(list)
     for k, ks in dict(zip(boxes.recording_id, boxes.held_by)).items(): by[ks].append(k)
     store, windows = Scores(run.path/"oof", run.species), Windows(tuple(widths)).fitted(run)
@@ -190,7 +191,7 @@ def rfcx_validate(
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     folder = local_path(models, "models")/plain_name(model_name, "model_name")
     held = score_held_out(path, folder, waves, tile_width, n_workers)
-    run, boxes, names = held.run, held.boxes, species_names(path, len(held.run.species))
+    run, boxes, names = held.run, held.boxes, run_names(folder, path, len(held.run.species))
     logits, finest = (box_scores(o, boxes) for o in (held.scores, finest_scores(held.scores, run.activation)))
     report, bands = species_report(logits, boxes, names), species_bands(boxes[boxes.is_tp], len(names))
     table = fit_thresholds(finest, boxes, names, bands, noise_floor(run, tile_width), precision)
