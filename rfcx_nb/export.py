@@ -10,7 +10,7 @@ __all__ = ['OUTPUTS', 'OnnxLogMel', 'window_starts', 'OnnxModel', 'metadata', 'w
 from . import __version__
 from .backends import need_onnx, to_onnx
 from .cli import command
-from .core import atomic_write, InputError, local_path, plain_name, sweep
+from .core import atomic_write, InputError, local_path, output_file, plain_name, sweep
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
 from .runs import field_thresholds, load_config, load_run
@@ -187,7 +187,7 @@ def rfcx_export(
     need_onnx("rfcx_export")
     if not 0 < tile_step <= 1: raise InputError(f"tile_step is {tile_step}: it must be in (0, 1]")
     folder = local_path(models, "--models")/plain_name(model_name, "--model_name")
-    out, cfg = local_path(out or folder/f"{model_name}.onnx", "out"), load_config(folder)
+    out, cfg = output_file(out or folder/f"{model_name}.onnx", "--out"), load_config(folder)
     step = max(int(tile_width*tile_step), 1)
     if cfg.encoder:
         raise InputError(f"{folder} learned on the features of {cfg.model}, whose network is not in the run: train a "
