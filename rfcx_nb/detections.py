@@ -258,8 +258,8 @@ def rfcx_detect(
     if left:
         print(f"  left out: {len(left)} kept scores, such as {printable(left[0])}, of recordings that the last --path "
               "did not find or could not read")
-    found, limit = set(df.species), table.set_index("species").threshold
+    found = set(df.species)
     print(f"{out}: {len(df)} detections of {len(found)} of {len(table)} species in {len(p.parts)} recordings; {p.said}")
-    silent = [k for k, v in limit.items() if v <= 1 and k not in found] # nan: named before
-    if silent: print(f"  no detection of {', '.join(silent)}")
+    silent = table.species[table.threshold.notna() & ~table.species.isin(found)] # those without one were named before
+    if len(silent): print(f"  no detection of {', '.join(silent)}")
     return not p.errors

@@ -11,12 +11,13 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_st
 # %% ../nbs/10_survey.ipynb #290adee2
 from .annotations import durations, matcher, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, load_json, Number, printable,
-                          progress, raise_bad_rows, read_csv_table, sanitize, working)
+from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, Number, printable, progress,
+                          raise_bad_rows, read_csv_table, sanitize, working)
 from .detections import GAP, read_note
 from .parallel import Parts
 from .report import comment, name_time, read_detections, recordings_of, site_of, start_time
 from .runs import FIELD
+from .tiled_inference import read_settings
 import re
 from contextlib import suppress
 from importlib.util import find_spec
@@ -407,8 +408,8 @@ def _file_names(species): # Names -> a name for the file of each, none twice
     return used
 
 def _check_detections(folder): # Raise if `rfcx_find` wrote it
-    f = folder/"scores"/"_how.json"
-    if f.exists() and "weights" not in load_json(f):
+    how = read_settings(folder/"scores")
+    if how and "weights" not in how:
         raise InputError(f"{folder} holds places to judge, from rfcx_find, which lists as many as it is asked for: "
                          "presence and rates need the detections of rfcx_detect")
 

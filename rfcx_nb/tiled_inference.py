@@ -384,7 +384,8 @@ class Scores(Parts):
         settings, # Dict of all that decides the scores
         keep=True):# Is the folder kept when the command has ended?
         "Make the folder, or go on in it, also if the data were moved; raises `InputError` if other settings made it."
-        old, data = read_settings(self.folder) or settings, settings.get("data")
+        kept, data = read_settings(self.folder), settings.get("data")
+        old = kept or settings
         if data and "://" not in (was := old.get("data", data)) and not Path(was).exists(): old = old | dict(data=data)
         keys = [*settings, *(set(old) - set(settings))]
         diff = [f"{k} {old.get(k)}, now {settings.get(k)}" for k in keys if old.get(k) != settings.get(k)]
@@ -392,7 +393,7 @@ class Scores(Parts):
             raise InputError(f"{self.folder} holds scores made with {'; '.join(diff)}: choose another --out, or remove "
                              "that folder")
         self.folder.mkdir(parents=True, exist_ok=True)
-        if read_settings(self.folder) != settings: save_json(settings, self.settings_file)
+        if kept != settings: save_json(settings, self.settings_file)
         if keep: (self.folder/"_keep").touch()
 
     @property
