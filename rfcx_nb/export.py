@@ -10,7 +10,7 @@ __all__ = ['OUTPUTS', 'OnnxLogMel', 'window_starts', 'OnnxModel', 'metadata', 'w
 from . import __version__
 from .backends import need_onnx, to_onnx
 from .cli import command
-from .core import atomic_write, InputError, local_path, output_file, plain_name, sweep
+from .core import atomic_write, InputError, local_path, output_file, plain_name
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
 from .runs import field_thresholds, load_config, load_run
@@ -195,7 +195,6 @@ def rfcx_export(
     run = load_run(folder, fold)
     table = field_thresholds(run, run.thresholds) # as rfcx_detect takes them
     check_export(cfg, run.net, tile_width)
-    if out.parent == folder: sweep(folder) # what a killed export left
     with atomic_write(out) as f:
         write_onnx(OnnxModel(run, table, tile_width, step).eval(), metadata(run, table, tile_width, step), f)
         off = max_abs_diff(f, run, tile_width, step)
