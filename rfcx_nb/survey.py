@@ -15,7 +15,7 @@ from .core import (atomic_write, csv_escape, existing_path, file_name, InputErro
                           raise_bad_rows, read_csv_table, sanitize, working)
 from .detections import GAP, read_note
 from .parallel import Parts
-from .report import comment, name_time, read_detections, recordings_of, site_of, start_time
+from .report import clock_was_set, comment, name_time, read_detections, recordings_of, site_of, start_time
 from .runs import FIELD
 from .tiled_inference import read_settings
 import re
@@ -153,7 +153,8 @@ def recordings_table(
         known = start_time(k) and utc_offset(k) is not None
         said, more = "" if known else comment(files[k]), read_guano(files[k])
         start, offset = start_time(k) or start_time("", said), utc_offset(k, said)
-        if "start" in more and not known: start, offset = more["start"], more.get("utc_offset", offset)
+        if "start" in more and not known and clock_was_set(more["start"]):
+            start, offset = more["start"], more.get("utc_offset", offset)
         o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0])
         o |= {c: more[c] for c in ("latitude", "longitude") if c in more}
         row = {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
@@ -166,8 +167,11 @@ def recordings_table(
 
 def unknown(df): # From `recordings_table`
     "Sentences that name what is not known of the recordings."
-    res = []
-    for c, bad, what in (("start", df.start.isna(), "no start: they count for their site, not for hours and days"),
+    res, lost = [], df.start.isna()
+    reset = lost & np.array([name_time(k)[0] is not None for k in df.recording], bool)
+    for c, bad, what in (("start", lost & ~reset, "no start: they count for their site, not for hours and days"),
+                         ("start", reset, "the time of a clock that was never set: they count for their site, not for "
+                          "hours and days, unless --table gives their start"),
                          ("site", df.site == "", "no site: they count as one site without a name"),
                          ("utc_offset", df.utc_offset.isna() & df.start.notna(),
                           "no UTC offset: their times are those of the recorder's clock")):
@@ -505,9 +509,9 @@ def rfcx_survey(
         _write_table(df, path/"survey"/"recordings")
         summary = _write_survey(df, d, e, counts, field_rates(path), rule, path/"survey")
     for s in unknown(df): print(f"  {printable(s)}")
-    waves = [files[i] for i in df.recording if str(files[i]).lower().endswith(".wav")]
-    if not find_spec("guano") and any(map(has_guano, waves[:1])):
-        print(f"  {printable(waves[0])} holds GUANO metadata, which is not read: pip install guano")
+    waves = [f for i in df.drop_duplicates("site").recording if str(f := files[i]).lower().endswith(".wav")]
+    if not find_spec("guano") and (said := next(filter(has_guano, waves), None)):
+        print(f"  {printable(said)} holds GUANO metadata, which is not read: pip install guano")
     lost = len(failed) + len(bad)
     if lost: print(f"  {lost} recordings could not be read and do not count as effort")
     if len(d) < len(found):
