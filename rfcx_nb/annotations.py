@@ -414,11 +414,14 @@ def import_report(
     ok, names = df[df.wrong == ""], list(names)
     n = _count_boxes(ok, names)
     lines = [n.rename(index=lambda s: s if len(s) <= 60 else s[:57] + "...").rename_axis(None).to_string()]
-    alike = [o for _, o in pd.Series(names).groupby(lambda i: names[i].casefold()) if len(o) > 1]
+    here = n.index[n.recordings > 0]
+    alike = [o for _, o in pd.Series(here).groupby(lambda i: here[i].casefold()) if len(o) > 1]
     lines += [f"{' and '.join(o)} differ in capitals only and are different species here" for o in alike]
-    few, bare, cut = n.index[n.confirmed < MIN_BOXES], int(ok.no_band.sum()), int((ok.was > ok.end + 1e-6).sum())
+    few, bare, cut = here[n.confirmed[here] < MIN_BOXES], int(ok.no_band.sum()), int((ok.was > ok.end + 1e-6).sum())
     if len(few): lines.append(f"fewer than {MIN_BOXES} confirmed boxes, too few to measure and hard to learn: "
                               + ", ".join(few))
+    if len(here) < len(n): lines.append(f"no box, but a name in species.csv: {', '.join(n.index.difference(here))}; to "
+                                        "forget such names delete species.csv, import again, and train a new run")
     for what, k in df.wrong[df.wrong != ""].value_counts().items():
         lines.append(f"left out, {k} {'rows' if k > 1 else 'row'}: {what}")
     lines += [f"left out, a whole file: {w[3]}" for w in wrong]
