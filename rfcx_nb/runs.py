@@ -475,7 +475,8 @@ def load_training_data(
         raise InputError(f"none of the {len(ids)} recordings that the tables name can be read "
                          f"from {as_path(path)/'train'}")
     boxes = _inside(boxes, cfg, store)
-    silent = [s for k, s in enumerate(cfg.species) if not (boxes.species_id[boxes.is_tp] == k).any()]
+    heard, names = set(boxes.species_id[boxes.is_tp]), species_names(path, len(cfg.species))
+    silent = [s for k, s in enumerate(names) if k not in heard]
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
     return TrainingData(replace(cfg, epochs=cfg.epochs or default_epochs(cfg, boxes)), boxes, store)
 
