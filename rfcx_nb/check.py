@@ -162,7 +162,8 @@ def choose_threshold(
         if not len(best): return dict(logit=np.nan, more=0, note=f"fewer than {MIN_CLIPS} clips are judged")
         o = best.loc[best.precision.idxmax()]
         return o.to_dict() | dict(logit=np.nan, more=0,
-                                  note=f"no threshold reaches {precision:g}; the best has {o.precision:.2f}")
+                                  note=f"no threshold with {MIN_CLIPS} clips above it reaches {precision:g}; the best "
+                                       f"has {o.precision:.2f}")
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 
