@@ -248,8 +248,10 @@ def _table_files(path): # A table, or a folder with tables at any depth -> its t
 
 def _to_do(df, file): # Boxes of a table; its file -> what to do before its boxes can be used, or ""
     if df.score.notna().any() and df.no_verdict.all(): return "give it a column verdict"
-    if file.parent.name != "audacity" or not (file.parent.parent/"detections.json").exists(): return ""
-    return "copy the tracks that you have corrected to a folder of their own"
+    for o in file.resolve().parents: # audacity.1 holds the tracks of an earlier call
+        if re.fullmatch(r"audacity(\.\d+)?", o.name) and (o.parent/"detections.json").exists():
+            return "copy the tracks that you have corrected to a folder of their own"
+    return ""
 
 def read_tables(
     path,     # A table, or a folder with tables at any depth
