@@ -25,7 +25,7 @@ import matplotlib, numpy as np, pandas as pd, soundfile as sf, soxr
 from PIL import Image as Picture
 
 # %% ../nbs/06a_report.ipynb #083e3e36
-FILENAME_TIME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_T .]?"     # year, month, day
+FILENAME_TIME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_T .$]?"    # year, month, day
                            r"(?!(?:19|20)\d\d[-_.]\d\d[-_.]\d\d)" # in 2021-06-01_2021-06-30 no time follows
                            r"(\d\d)[-_:.h]?(\d\d)(?:(?!-\d\d:\d\d)[-_:.m]?(\d\d))?(?!\d)") # hour, minute, second
 AUDIOMOTH_COMMENT = re.compile(r"(\d\d):(\d\d):(\d\d) (\d\d)/(\d\d)/(\d{4})") # 05:30:00 21/06/2021
