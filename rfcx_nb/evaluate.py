@@ -176,7 +176,7 @@ class Compared:
     a:tuple      # Value, lower and upper bound of the first
     b:tuple      # Of the second
     difference:tuple # Of `b` minus `a`
-    n:int        # Recordings with a label
+    n:int        # Recordings, or groups, with a label
 
     @property
     def verdict(self):
@@ -197,7 +197,7 @@ def compare(
     sa, sb, n = (np.bincount(ids, o) for o in (sa, sb, n))
     sa, sb, n = sa[n > 0], sb[n > 0], n[n > 0]
     if len(n) < MIN_RECORDINGS:
-        raise InputError(f"{len(n)} recordings have a label: at least {MIN_RECORDINGS} are needed")
+        raise InputError(f"{len(n)} {'recordings' if group is None else 'groups'} have a label: at least {MIN_RECORDINGS} are needed")
     w = resample_weights(len(n))
     xa, xb = w @ sa/(w @ n), w @ sb/(w @ n)
     return Compared(*((float(o[0]), *bootstrap_bounds(o[1:], len(n), level)) for o in (xa, xb, xb - xa)), len(n))
