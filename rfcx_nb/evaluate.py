@@ -197,7 +197,8 @@ def compare(
     sa, sb, n = (np.bincount(ids, o) for o in (sa, sb, n))
     sa, sb, n = sa[n > 0], sb[n > 0], n[n > 0]
     if len(n) < MIN_RECORDINGS:
-        raise InputError(f"{len(n)} {'recordings' if group is None else 'groups'} have a label: at least {MIN_RECORDINGS} are needed")
+        what = "recordings" if group is None else "groups"
+        raise InputError(f"{len(n)} {what} have a label: at least {MIN_RECORDINGS} are needed")
     w = resample_weights(len(n))
     xa, xb = w @ sa/(w @ n), w @ sb/(w @ n)
     return Compared(*((float(o[0]), *bootstrap_bounds(o[1:], len(n), level)) for o in (xa, xb, xb - xa)), len(n))
