@@ -94,16 +94,23 @@ class Judged:
         return mean.mean(0), np.quantile(low, a, axis=0), np.quantile(high, 1 - a, axis=0)
 
     @property
+    def worth(self):
+        "(k,) windows that each judged clip stands for."
+        b = self.bin[self.rows]
+        return (np.bincount(self.bin)/np.maximum(np.bincount(b, minlength=self.bin.max() + 1), 1))[b]
+
+    @property
     def density(self):
-        "Share of windows with a call: mean, lower and upper bound."
-        return [float(o[0])/len(self.x)
-                for o in self.interval(self.totals(), self.totals(no=DOUBT), self.totals(yes=DOUBT))]
+        "Share of windows with a call: estimate, lower and upper bound."
+        _, low, high = (float(o[0])/len(self.x)
+                        for o in self.interval(self.totals(), self.totals(no=DOUBT), self.totals(yes=DOUBT)))
+        return [float(np.clip(self.worth @ self.y/len(self.x), low, high)), low, high]
 
     def thresholds(self):
-        "Log-odds that leave 1, 1/1.25, 1/1.25**2 ... of the windows above them, down to ten windows."
+        "Log-odds that leave about 1, 1/1.25, 1/1.25**2 ... of the windows above them, down to ten windows."
         n = len(self.x)
         above = np.unique((n/1.25**np.arange(np.log(max(n/10, 1))/np.log(1.25) + 1)).astype(int))[::-1]
-        return np.unique(np.sort(self.x)[n - above])
+        return np.unique(np.floor(np.sort(self.x)[n - above]*1e5)/1e5) # as they are written
 
     def curve(self,
         at=None):# (n_thresholds,) log-odds; those of `thresholds` if None
@@ -116,6 +123,8 @@ class Judged:
         above, missed = self.totals(at), [self.totals(at, *o, above=False) for o in ((PRIOR, PRIOR), (DOUBT, PRIOR),
                                                                                      (PRIOR, DOUBT))]
         recall = self.interval(*(above/np.maximum(above + o, 1) for o in missed)) # the more are missed, the lower
+        lost, above = (self.worth*self.y) @ (self.x[self.rows][:, None] < at), above.mean(0)
+        recall = np.clip(above/np.maximum(above + lost, 1e-9), *recall[1:]), *recall[1:]
         for name, v in dict(precision=precision, recall=recall).items():
             df[name], df[f"{name}_low"], df[f"{name}_high"] = v
         return df

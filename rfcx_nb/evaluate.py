@@ -11,7 +11,7 @@ from .annotations import (check_rows, durations, match_recordings, read_species_
                                  write_boxes_csv)
 from .cli import command
 from .core import as_path, existing_path, InputError, output_file
-from .metrics import lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
+from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
 from .report import read_detections
 from .scores import read_submission
@@ -38,12 +38,12 @@ def match_events(
     overlap=.2):# Least share
     "`detections` with `right`; `events` with `found` and the `score` of the best detection that touches them, or nan."
     d, e = detections.assign(right=False), events.assign(found=False, score=np.nan)
-    calls = dict(list(e.groupby(["recording", "species"])))
+    calls, least = dict(list(e.groupby(["recording", "species"]))), overlap - 1e-6 # times have rounding errors
     for k, g in d.groupby(["recording", "species"]):
         if k not in calls: continue
         c = calls[k]
-        d.loc[g.index, "right"] = covered(g.start.to_numpy(), g.end.to_numpy(), c.start, c.end) >= overlap
-        e.loc[c.index, "found"] = covered(c.start.to_numpy(), c.end.to_numpy(), g.start, g.end) >= overlap
+        d.loc[g.index, "right"] = covered(g.start.to_numpy(), g.end.to_numpy(), c.start, c.end) >= least
+        e.loc[c.index, "found"] = covered(c.start.to_numpy(), c.end.to_numpy(), g.start, g.end) >= least
         touch = (g.start.to_numpy() < c.end.to_numpy()[:, None]) & (g.end.to_numpy() > c.start.to_numpy()[:, None])
         e.loc[c.index, "score"] = np.where(touch, g.score.to_numpy(), -np.inf).max(1)
     return d, e.assign(score=e.score.where(e.found))
@@ -76,8 +76,7 @@ def figure_row(
     "Dict of each figure with its bounds."
     res = {}
     for k, v in zip(FIGURES, x.T):
-        ok = n >= MIN_RECORDINGS and np.isfinite(v[1:]).any()
-        low, high = np.nanquantile(v[1:], ((1 - level)/2, (1 + level)/2)) if ok else (np.nan, np.nan)
+        low, high = bootstrap_bounds(v[1:], n, level)
         res |= {k: v[0], f"{k}_low": low, f"{k}_high": high}
     return res
 
@@ -177,7 +176,7 @@ class Compared:
     a:tuple      # Value, lower and upper bound of the first
     b:tuple      # Of the second
     difference:tuple # Of `b` minus `a`
-    n:int        # Recordings with a label
+    n:int        # Recordings, or groups, with a label
 
     @property
     def verdict(self):
@@ -198,11 +197,11 @@ def compare(
     sa, sb, n = (np.bincount(ids, o) for o in (sa, sb, n))
     sa, sb, n = sa[n > 0], sb[n > 0], n[n > 0]
     if len(n) < MIN_RECORDINGS:
-        raise InputError(f"{len(n)} recordings have a label: at least {MIN_RECORDINGS} are needed")
+        what = "recordings" if group is None else "groups"
+        raise InputError(f"{len(n)} {what} have a label: at least {MIN_RECORDINGS} are needed")
     w = resample_weights(len(n))
     xa, xb = w @ sa/(w @ n), w @ sb/(w @ n)
-    q = (1 - level)/2, (1 + level)/2
-    return Compared(*((float(o[0]), *map(float, np.quantile(o[1:], q))) for o in (xa, xb, xb - xa)), len(n))
+    return Compared(*((float(o[0]), *bootstrap_bounds(o[1:], len(n), level)) for o in (xa, xb, xb - xa)), len(n))
 
 # %% ../nbs/10a_evaluate.ipynb #b0df6bd6
 def read_pair(

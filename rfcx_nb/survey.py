@@ -471,7 +471,7 @@ def _describe_species(t): # Row of the summary
     if t.precision == t.precision:
         s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), "
         known = f" ({t.calls_low:.1f} to {t.calls_high:.1f})" if t.calls_low == t.calls_low else ""
-        s += f"about {t.calls_per_hour:.1f}{known} calls per recorder-hour"
+        s += f"about {t.calls_per_hour:.1f}{known} calls per recorder-hour if each detection is one call"
     return s
 
 @command
