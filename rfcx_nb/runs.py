@@ -133,6 +133,7 @@ def adopt(
     folder, # `models/<model_name>`
     cfg):   # `RunConfig` that was asked for
     "Settings of the run in `folder`, or `cfg` if there is none; raises `InputError` if settings differ."
+    folder = Path(folder)
     if not (folder/"config.json").exists(): return cfg
     old = load_config(folder)
     precision = old.precision if cfg.precision == "auto" else cfg.precision
@@ -151,6 +152,7 @@ def save_config(
     folder, # `models/<model_name>`
     cfg):   # `RunConfig` with its species and epochs
     "Write `cfg` to `folder`, or raise `InputError` if the folder belongs to a run with other settings."
+    folder = Path(folder)
     if (folder/"config.json").exists(): adopt(folder, cfg); return
     if rank_distrib():
         raise InputError(f"process {rank_distrib()} does not see {folder/'config.json'}: "
