@@ -122,6 +122,7 @@ def write_detections(
     formats=("csv",)): # Keys of `WRITERS`
     "Write `detections.csv`, `detections.parquet`, `raven/`, `audacity/`, as asked; a table that is there is renewed."
     out = Path(out)
+    out.mkdir(parents=True, exist_ok=True) # a writer may not make it
     for k in [*formats, *_earlier_formats(out, formats)]:
         w = WRITERS[k]
         if not w.per_recording: w.write(df, out/w.name); continue
@@ -175,7 +176,7 @@ def kept_scores(
     run, # `Run`
     out):# Where an earlier prediction went
     "The `Prediction` in `out`, without what the last --path left out; raises `InputError` if another run made it."
-    store = Scores(out/"scores", run.species)
+    store = Scores(Path(out)/"scores", run.species)
     settings, note = read_settings(store.folder), read_note(out)
     files = [f for f in sorted(store.folder.glob("*.parquet")) if f.name not in note.get("left_out", ())]
     if not files:

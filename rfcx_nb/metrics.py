@@ -105,5 +105,7 @@ def score_submission(
         raise InputError(f"the scores are of {', '.join(s)[:60]} and the truth is of {', '.join(t)[:60]}")
     if s.isna().any(axis=None):
         raise InputError(f"there is no score for recording {s.index[s.isna().any(axis=1)][0]}")
+    if t.isna().any(axis=None):
+        raise InputError(f"the truth of recording {t.index[t.isna().any(axis=1)][0]} is not a number in some column")
     low, high = lwlrap_interval(s, t)
     return dict(lwlrap=lwlrap(s, t), low=low, high=high, **lwlrap_floors(t), n=len(t))

@@ -59,17 +59,25 @@ class SpeciesNet(nn.Module):
             raise InputError(f"margin is {margin}: it must be a multiple of {self.stride}, the frames per column of "
                              "this network's features")
         self.margin = margin
-        if freq_channel: self.freq_channel = True; add_channel(body)
+        if freq_channel: self._add_channel()
         self.head = HEADS[head](nf, n_species, head_ps)
 
     def _measure(self): # Channels and stride of the body, from two trial runs
         training = self.body.training
         self.body.eval()
-        with torch.no_grad(): f, g = (self.forward_features(torch.zeros(1, self.n_mels, n)) for n in (128, 256))
+        with torch.no_grad(): f, g = (self.forward_features(torch.zeros(1, self.n_mels, n)) for n in (128, 192))
         self.body.train(training)
         if f.dim() != 4 or f.shape[:3] != g.shape[:3] or not 0 < f.shape[3] < g.shape[3]:
             raise InputError("this network gives no map of features that grows with time: take a convolutional network")
         return f.shape[1], 128//f.shape[3]
+
+    def _add_channel(self): # A second channel for the body
+        self.freq_channel = True
+        add_channel(self.body)
+        try: self._measure()
+        except RuntimeError: # only one of them has it now
+            raise InputError("freq_channel is True, but this network's input goes to several layers: set freq_channel "
+                             "to false, or take another network") from None
 
     def forward_features(self,
         x): # (batch, n_mels, frames) log-mel

@@ -130,9 +130,9 @@ def rfcx_pseudo_label(
     if rounds < 1: raise InputError(f"rounds is {rounds}: it must be at least 1")
     kw, models = dict(path=path, waves=waves, n_workers=n_workers), local_path(models, "models")
     best_run, means = models/plain_name(model_name, "model_name"), None
-    if not load_config(best_run).objective.masked:
-        raise InputError(f"{best_run} was trained with loss ce, whose scores compete with each other: pseudo-labels "
-                         "need a run with loss bce")
+    if not (cfg := load_config(best_run)).objective.masked:
+        raise InputError(f"{best_run} was trained with loss {cfg.loss}, for which what is unknown is absent: "
+                         "pseudo-labels need a run with loss bce")
     best = rfcx_validate(model_name=model_name, models=models, **kw)
     for r in range(1, rounds + 1):
         new = models/f"{model_name}_r{r}"

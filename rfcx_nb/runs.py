@@ -31,6 +31,7 @@ import numpy as np, pandas as pd
 from fastai.torch_core import rank_distrib
 from fastcore.basics import patch
 from scipy.special import expit
+from timm import is_model
 
 # %% ../nbs/03g_runs.ipynb #d2d2cfcf
 @settings
@@ -108,11 +109,18 @@ def _check_names(cfg): # `cfg`, or an `InputError` if its loss or its head is no
 # %% ../nbs/03g_runs.ipynb #2fae3129
 FILES = "pseudo", "pretrained", "model" # Settings that may name a file
 
+def _check_parts(cfg, file): # `cfg` of a run, or an `InputError` if this process lacks its loss, head or encoder
+    known = dict(loss=cfg.loss in LOSSES, head=cfg.head in HEADS, model=cfg.encoder or is_model(cfg.model))
+    for k in [k for k, o in known.items() if not o]:
+        raise InputError(f"{file}: {k} is {getattr(cfg, k)}, which is not part of this library. If it is your own, "
+                         "call the command in a process that has added it first: see the page losses, 'A loss by name'")
+    return cfg
+
 def load_config(folder): # `models/<model_name>`
     "The `RunConfig` of a run; raises `InputError` if there is none."
     f = Path(folder)/"config.json"
     if not f.exists(): raise InputError(f"{f} does not exist: no model of that name has been trained here")
-    cfg = _check_names(from_dict(RunConfig, load_json(f), f))
+    cfg = _check_parts(from_dict(RunConfig, load_json(f), f), f)
     for k in FILES:
         v = getattr(cfg, k)
         away = v and "://" not in v and not (Path(v).is_absolute() and Path(v).exists())
@@ -125,6 +133,7 @@ def adopt(
     folder, # `models/<model_name>`
     cfg):   # `RunConfig` that was asked for
     "Settings of the run in `folder`, or `cfg` if there is none; raises `InputError` if settings differ."
+    folder = Path(folder)
     if not (folder/"config.json").exists(): return cfg
     old = load_config(folder)
     precision = old.precision if cfg.precision == "auto" else cfg.precision
@@ -143,6 +152,7 @@ def save_config(
     folder, # `models/<model_name>`
     cfg):   # `RunConfig` with its species and epochs
     "Write `cfg` to `folder`, or raise `InputError` if the folder belongs to a run with other settings."
+    folder = Path(folder)
     if (folder/"config.json").exists(): adopt(folder, cfg); return
     if rank_distrib():
         raise InputError(f"process {rank_distrib()} does not see {folder/'config.json'}: "

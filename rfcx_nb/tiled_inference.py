@@ -532,7 +532,7 @@ def predict(
     scheduler="",     # Of a Dask cluster
     keep=True):       # Keep the table of scores?
     "Score a folder into `out`/scores, and list unreadable files in `out`/failures.csv; return the `Prediction`."
-    data, found, ids = inputs
+    (data, found, ids), out = inputs, Path(out)
     store = Scores(out/"scores", run.species)
     run, n = with_backend(run, windows, backend, store.folder), len(run.nets)
     print(f"{len(ids)} recordings of {data}, {n} fold{'' if n == 1 else 's'} of {run.path.name} ({run.cfg.model}), "
@@ -559,7 +559,7 @@ def report_errors(
     out):  # Folder that holds `failures.csv`
     "Print the first errors and their number."
     for e in list(errors.values())[:10]: print(f"  left out: {e}")
-    if errors: print(f"{len(errors)} of {n} recordings failed: {out/'failures.csv'}")
+    if errors: print(f"{len(errors)} of {n} recordings failed: {Path(out)/'failures.csv'}")
 
 # %% ../nbs/05_tiled_inference.ipynb #883d06f6
 @command

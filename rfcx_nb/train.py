@@ -13,7 +13,7 @@ from .backbones import save_weights
 from .backends import to_training, train_precision
 from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, progress, working
-from .crops import CropDataset, mel_rows, species_bands
+from .crops import BoxDataset, CropDataset, mel_rows, species_bands
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .embedding_net import EmbeddingDataset
 from .encoder import ENCODERS, get_encoder, has_classes, known_species
@@ -71,6 +71,9 @@ def make_datasets(
     for b, what in ((learn, "learn from"), (valid, "validate on")):
         if len(b) < 2:
             raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
+    if not learn.is_tp.any():
+        raise InputError(f"fold {fold} has no confirmed box to learn from, since all are held out: confirm some in "
+                         "other recordings, or train one network with --n_folds 1")
     return make(learn, soft=soft, soft_ratio=cfg.soft_ratio), make(valid, train=False)
 
 # %% ../nbs/04_train.ipynb #982cc051
@@ -128,7 +131,7 @@ def get_dls(
     kw, items = {}, len(train)
     if cfg.objective.masked: # a balanced epoch is drawn by the dataset, so the loader does not shuffle
         items = len(train.epoch())
-        kw = dict(n=(items, None), shuffle_fn=train.epoch)
+        kw = dict(n=(items, None), shuffle_fn=partial(BoxDataset.epoch, train)) # a method would be bound to the loader
     bs = min(cfg.bs, items)//world_size
     if bs < 2:
         raise InputError(f"a batch of {min(cfg.bs, items)} crops is too small for {world_size} processes: "
