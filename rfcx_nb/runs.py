@@ -18,6 +18,7 @@ from .core import (as_path, atomic_write, AudioConfig, csv_escape, csv_unescape,
 from .crops import read_boxes, read_species, species_names
 from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
+from .logmel import empty_bands
 from .losses import LOSSES
 from .model import HEADS, to_device
 from .preprocess import find_recordings, open_wave, preprocess, wave_folder
@@ -488,6 +489,9 @@ def load_training_data(
     heard, names = set(boxes.species_id[boxes.is_tp]), species_names(path, len(cfg.species))
     silent = [s for k, s in enumerate(names) if k not in heard]
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
+    if not cfg.encoder and (n := empty_bands(cfg)):
+        print(f"{n} of {cfg.n_mels} mel bands hold no frequency at {cfg.sample_rate} Hz: for a new run give a larger "
+              "--n_fft, or a larger --fmin")
     return TrainingData(replace(cfg, epochs=cfg.epochs or default_epochs(cfg, boxes)), boxes, store)
 
 # %% ../nbs/03g_runs.ipynb #a2ca5366
