@@ -77,7 +77,9 @@ def _find_columns(file, heads, label): # For messages; headings; the species' co
     if label: known["species"] = [low.index(label_)]
     lacks = [k for k in ("start", "end", "species") if not known[k]]
     if lacks:
-        hint = ": name the one with the species by --label" if lacks == ["species"] else ""
+        hint = ("" if len(heads) < 3 else # hardly a table
+                ": name the one with the species by --label" if lacks == ["species"] else
+                ": rename its columns (start and end are seconds from the beginning of the recording)")
         raise InputError(f"{file} has no column {', '.join(lacks)}; it has {', '.join(heads)[:200]}{hint}")
     return {k: v[0] for k, v in known.items() if v}
 
