@@ -290,7 +290,7 @@ def describe_field(
 @dataclass
 class Season:
     "All windows of the kept scores, in the order of recordings and time."
-    windows:pd.DataFrame # recording, start, end
+    windows:pd.DataFrame # recording, start and end in s
     x:np.ndarray         # (n, n_species) float32 log-odds
 
 def read_season(

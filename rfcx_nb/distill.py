@@ -168,7 +168,7 @@ def rfcx_distill(
     path:str,                # Folder laid out like Kaggle's
     model_name:str="model_0",# The run that teaches, all of its folds trained
     student:str="",          # Name of the new run (default: <model_name>_student)
-    unlabelled:str="",       # More recordings to learn from, such as a season's; 300 of them (default: test/ of path)
+    unlabelled:str="",       # Folder of more recordings, such as a season's; 300 are used (default: test/ of path)
     mixtures:int=0,          # Sounds on which to imitate the run's encoder first, if it has one (try 5000); 0: none
     waves:str="waves",       # Wave store
     models:str="models",     # Where runs are kept

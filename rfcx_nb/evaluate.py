@@ -52,7 +52,7 @@ def match_events(
 def event_figures(
     d, # Of one species, or of all, from `match_events`
     e, # Of one species, or of all
-    weights,# (n_resamples, n_recordings)
+    weights,# (n_resamples, n_recordings) times that each recording is drawn
     place): # Recording to its column
     "(n_resamples, 4) precision, recall, F1, average precision; nan where there is nothing to count."
     d = d.sort_values("score", ascending=False, kind="stable")

@@ -111,7 +111,7 @@ def choose_next(
     known, # (m, d) features of norm 1 of the windows that have been judged
     p,     # (n, n_species) probabilities
     n,     # How many
-    relevance=.3): # Weight of a window's worth against its similarity to those taken just before
+    relevance=.3): # Weight of worth, 0 to 1; 1 - `relevance` is that of the similarity to windows already taken
     "Numbers of the `n` windows to hear next, the most useful first."
     far = 2 - 2*(x @ known.T).amax(1) # squared distance to the nearest
     entropy = -(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p))
@@ -224,7 +224,7 @@ def rfcx_find(
     recordings:str="",    # Where the recordings of the boxes are (default: path, or train/ beside train_tp.csv)
     ear:str="template",   # template, birdnet, run, or a file perch_v2.onnx: what is compared
     n:int=100,            # Best places of each species
-    next:int=0,           # Instead of a search: so many windows to hear next, to learn the most from
+    next:int=0,           # Above 0, instead of a search: number of windows to hear next, to learn the most from
     deny:float=.5,        # Weight of the similarity to denied boxes, which is subtracted
     low:float=0.,         # Lower edge of the call in a sound file, in Hz
     high:float=0.,        # Upper edge of the call in a sound file, in Hz (0: half the sample rate)

@@ -349,7 +349,7 @@ def fp_boxes(
     types,  # Call types, like `CALL_TYPES`
     n,      # Number of boxes
     rng):   # Random generator
-    "Denied boxes as rows of `_COLS`: `n` places that are loud in the band of a species that does not call there."
+    "Denied boxes as rows of `_COLS`: at most `n` places, loud in the band of a species that does not call there."
     hop, seconds, boxes = 2048, len(wav)/SR, []
     p = np.abs(rfft(wav[:len(wav)//hop*hop].reshape(-1, hop)*np.hanning(hop).astype(np.float32)))**2
     for i in rng.permutation(len(types)):

@@ -138,7 +138,7 @@ def dask_map(
         finally: c.unregister_worker_plugin(name) # also after Ctrl-C, or the function would stay in the workers' memory
 
 # %% ../nbs/parallel.ipynb #c2175249
-def file_fingerprint(src): # A file, perhaps a link that leads nowhere
+def file_fingerprint(src): # A file, perhaps a broken link
     "(size in bytes, time of last writing in s) of `src`; (0, 0) if it cannot be found."
     try: st = src.stat()
     except OSError: return 0, 0

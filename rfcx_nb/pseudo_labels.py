@@ -122,7 +122,7 @@ def rfcx_pseudo_label(
     path:str,                # Folder laid out like Kaggle's; recordings of train/ without a box count as unlabelled
     model_name:str="model_0",# A run, all of its folds trained
     rounds:int=2,            # At most so many; fewer if the proxy stops rising
-    power:float=1.,          # Above 1, doubtful guesses become less, more so in each round
+    power:float=1.,          # Exponent of the scores, squared in round 2 and so on; above 1, doubtful ones become lower
     waves:str="waves",       # Wave store
     models:str="models",     # Where runs are kept
     n_workers:int=None):     # Processes

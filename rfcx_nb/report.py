@@ -32,7 +32,7 @@ AUDIOMOTH_COMMENT = re.compile(r"(\d\d):(\d\d):(\d\d) (\d\d)/(\d\d)/(\d{4})") # 
 
 def name_time(
     name): # A recording's id or file name
-    "(`datetime` in the name, or else in its nearest folder, what stands behind it); (None, empty) if there is none."
+    "(`datetime` in the name or else in its nearest folder, the text after it); (None, empty) if there is none."
     *folders, last = name.split("/")
     for part in (last, *folders[::-1]):
         for m in FILENAME_TIME.finditer(part):
@@ -45,10 +45,10 @@ def name_time(
             return datetime(1970, 1, 1) + timedelta(seconds=int(stem, 16)), "Z"
     return None, ""
 
-CLOCK_YEARS = 1970, 1980, 2000 # in which a clock begins that was never set
+CLOCK_YEARS = 1970, 1980, 2000 # Years in which a clock that was never set begins
 
 def clock_was_set(t): # `datetime`
-    "Is it no time that a clock counts which was never set?"
+    "True, unless `t` is in the first hundred days of one of `CLOCK_YEARS`."
     return t.year not in CLOCK_YEARS or (t - datetime(t.year, 1, 1)).days >= 100
 
 def start_time(
@@ -97,7 +97,7 @@ def _firsts(labels): # (n,) labels, "" for none -> number of the first row with 
 
 def sample_for_review(
     df,      # Detections of one species, from `add_site_time`
-    each=3): # Best, median and doubtful detections; of the best of each site and day four times as many
+    each=3): # Number of best, of median and of doubtful detections; four times as many of each site and day
     "The detections to judge, the best first, none twice, with `queues`: a tuple of keys of `QUEUES` each."
     df = df.sort_values("score", ascending=False, kind="stable")
     i, n, again = np.arange(len(df)), len(df), df.groupby("recording").cumcount()
@@ -623,7 +623,7 @@ def _summary(df, found, failures): # Detections; dict of files; `failures.csv`. 
 def rfcx_report(
     path:str,           # Folder that rfcx_detect wrote
     recordings:str="",  # Where the recordings are now, if not where they were
-    each:int=3):        # Best, median and doubtful detections of a species, so many of each
+    each:int=3):        # Number of best, of median and of doubtful detections per species
     "Make report.html: counts by hour and day, and detections to listen to and judge. The verdicts go to rfcx_import."
     if each < 1: raise InputError(f"each is {each}: it must be at least 1")
     path = existing_path(path, "a folder that rfcx_detect wrote")

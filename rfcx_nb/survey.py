@@ -483,7 +483,7 @@ def rfcx_survey(
     table:str="",
     # Pattern of the site in a recording's name, such as "(SMA\\d+)_"; if empty, its folders, or what is before the time
     site:str="",
-    timezone:str="",   # Name of the time zone, such as America/Puerto_Rico; starts with a known offset are turned to it
+    timezone:str="",   # Name of the time zone, such as America/Puerto_Rico; starts with a known offset are converted
     k:int=1,           # Detections that make a species present in a recording
     floor:float=0.,    # Least score of each of them
     within:float=0.):  # s in which they begin; 0: anywhere in the recording
