@@ -8,7 +8,7 @@ READY  := .venv/.ready
 help:
 	@echo "make demo   a small synthetic rainforest, from recordings to a table of scores"
 	@echo "make test   run every notebook as a test"
-	@echo "make bench  every stage timed against the original's way of doing it, about ten minutes"
+	@echo "make bench  every stage timed against the original's way of doing it, a quarter of an hour"
 	@echo "make env    only install into .venv (remove that folder to start anew)"
 	@echo "Also: PYTHON=python3.12 picks the Python to install with, ARGS='...' is passed on to the command."
 
