@@ -13,7 +13,7 @@ from fastai.data.core import ItemTransform
 
 # %% ../nbs/02_augment.ipynb #d02fa3e0
 def audio_augment(
-    sample_rate,   # Samples a second; not used here, each call of the result names it again
+    sample_rate,   # Samples per second; not used here, each call of the result names it again
     p=.25,         # Probability of each transform
     clip=10,       # Share of the samples cut off as too loud, at most, in percent; 0 is off
     semitones=8.,  # Pitch shift, up or down, at most; 0 is off
@@ -44,7 +44,7 @@ class WaveMixup(ItemTransform):
     split_idx, order = 0, -1 # in training only, before `LogMel`
     def __init__(self,
         p=.5,         # Probability for each sound
-        db=6.,        # Level of the added sound above or below it, at most, in dB
+        db=6.,        # Level of the added sound above or below the first, at most, in dB
         bands=None):  # (n_species, 2) Hz, as `species_bands` gives them; all partners are equally likely if None
         super().__init__()
         self.p, self.db = p, db

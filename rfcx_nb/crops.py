@@ -21,7 +21,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 BOX_COLS = ["recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max"]
 
 def read_box_table(file): # A csv file with the columns of `BOX_COLS`
-    "Its boxes (s, Hz), and `chosen` if it is there; raises `InputError` with file, row and column."
+    "Its boxes (s, Hz), and its column `chosen`, if any; raises `InputError` with file, row and column."
     kinds = dict.fromkeys(("species_id", "songtype_id"), Number(0, 1e6, integer=True))
     kinds |= dict.fromkeys(("t_min", "f_min", "t_max", "f_max"), Number())
     df = read_csv_table(file, dict(recording_id=str) | kinds, "a csv table of boxes")
@@ -141,7 +141,7 @@ def window_targets(
     start,      # Start of the window, in s
     stop,       # End of the window, in s
     n_species): # Length of the vector
-    "(n_species,) float32: 1 confirmed, 0 denied, nan unknown. A box counts if half of it, or of the window, is inside."
+    "(n_species,) float32: 1 confirmed, 0 denied, nan unknown. A box counts if half of it, or of the window, overlaps."
     y = np.full(n_species, np.nan, np.float32)
     inside = np.minimum(t_max, stop) - np.maximum(t_min, start) >= np.minimum(t_max - t_min, stop - start)/2
     y[species_id[inside & ~is_tp]] = 0
@@ -157,7 +157,7 @@ def labelled_boxes(boxes): # Box table
 # %% ../nbs/01_crops.ipynb #49b78d4b
 def balanced_indices(
     boxes,          # Box table, its rows numbered from 0
-    rng=np.random): # Random numbers
+    rng=np.random): # Random generator
     "(2*n_confirmed,) rows of one epoch, a confirmed and a denied one in turn; (n_confirmed,) if none is denied."
     tp, n = boxes.is_tp.to_numpy(), int(boxes.is_tp.sum())
     def in_turn(rows): # `n` rows, the species in turn, in a new order each time

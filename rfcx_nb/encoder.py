@@ -217,7 +217,7 @@ class Features(Parts):
     suffix = ".safetensors"
     def source(self,
         src): # File of the recording
-        "Its path too: recorders give files of the same name, size and second to different places."
+        "Path and fingerprint of `src`: recorders write files of the same name, size and second to different places."
         return [real_path(src), *super().source(src)]
 
     def write(self,

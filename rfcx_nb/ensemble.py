@@ -38,7 +38,7 @@ def fit_line(
 def choose_weights(
     logits,   # List of (n_boxes, n_species) calibrated log-odds, one per run
     boxes,    # Their boxes
-    picks=10):# Runs are picked so often
+    picks=10):# Number of picks
     "(n_runs,) weights with the sum 1: the best run, then again and again the run that helps most (Caruana, 2004)."
     counts, best, most = np.zeros(len(logits)), None, -np.inf
     for _ in range(picks):

@@ -24,7 +24,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 # %% ../nbs/01b_folds.ipynb #3c42056f
 def read_sites(
     path): # Folder laid out like Kaggle's
-    "Dict of recording id to site, from `recordings.csv`, and one sentence why if there are none."
+    "Dict of recording id to site, from `recordings.csv`, and a sentence if it lacks a column."
     f, what = as_path(path)/"recordings.csv", "a table of recording_id and site"
     if not f.exists(): return {}, ""
     key = next((k for k in ("recording_id", "recording") if k in (cols := list(read_csv_table(f, {}, what)))), None)
@@ -106,7 +106,7 @@ def fingerprint(
 def highest_correlation(
     x,    # (n,) samples
     y,    # (m,) samples, m > n
-    rate, # Sample rate
+    rate, # Sample rate, in Hz
     up=4):# Steps per sample, since a shift is rarely a whole number of samples
     "Highest absolute correlation of `x` with any part of `y`, from 0 to 1; below 150 Hz nothing is compared."
     size = next_fast_len(len(x) + len(y), real=True)
@@ -135,7 +135,7 @@ def same_sound(
 # %% ../nbs/01b_folds.ipynb #cb7ff894
 def similar_pairs(
     prints,  # (n, n_features) fingerprints
-    seconds, # (n,) lengths
+    seconds, # (n,) lengths, in s
     least=.5,# Least correlation of a candidate
     most=5): # Most candidates per recording
     "Sorted pairs of rows that may be the same recording."

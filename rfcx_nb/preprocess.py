@@ -90,7 +90,7 @@ def _why_unreadable(path, e): # A file, or its URL; the error that reading it ra
 def audio_blocks(
     path,                   # Audio file in any format libsndfile reads, or its URL; channels are averaged
     sample_rate:int=32_000):# Rate wanted, in Hz
-    "Yield (n_samples,) float32 waveforms of a minute, the last one shorter; raises `InputError` for an unusable file."
+    "Yield (n_samples,) float32 waveforms of a minute, the last often shorter; raises `InputError` for a bad file."
     try:
         with open_audio(path) as o, sf.SoundFile(o) as f:
             _check_header(f, path)
