@@ -85,13 +85,12 @@ class Judged:
             res = res + part[:, same.ravel()]
         return res
 
-    def interval(self,
-        mean,# (1000, n_thresholds) draws for the mean
-        low, # Draws for the lower bound
+    def bounds(self,
+        low,  # (1000, n_thresholds) draws for the lower bound
         high):# Draws for the upper bound
-        "Mean, lower and upper bound, each (n_thresholds,)."
+        "Lower and upper bound, each (n_thresholds,)."
         a = (1 - self.level)/2
-        return mean.mean(0), np.quantile(low, a, axis=0), np.quantile(high, 1 - a, axis=0)
+        return np.quantile(low, a, axis=0), np.quantile(high, 1 - a, axis=0)
 
     @property
     def worth(self):
@@ -102,8 +101,7 @@ class Judged:
     @property
     def density(self):
         "Share of windows with a call: estimate, lower and upper bound."
-        _, low, high = (float(o[0])/len(self.x)
-                        for o in self.interval(self.totals(), self.totals(no=DOUBT), self.totals(yes=DOUBT)))
+        low, high = (float(o[0])/len(self.x) for o in self.bounds(self.totals(no=DOUBT), self.totals(yes=DOUBT)))
         return [float(np.clip(self.worth @ self.y/len(self.x), low, high)), low, high]
 
     def thresholds(self):
@@ -119,12 +117,11 @@ class Judged:
         n = np.maximum(len(self.x) - np.searchsorted(np.sort(self.x), at), 1)
         df = pd.DataFrame(dict(logit=at, windows=n, clips=(self.x[self.rows][:, None] >= at).sum(0)))
         low, high = self.totals(at, no=DOUBT_ABOVE), self.totals(at, yes=DOUBT_ABOVE)
-        precision = self.interval((low + high)/2/n, low/n, high/n)
-        above, missed = self.totals(at), [self.totals(at, *o, above=False) for o in ((PRIOR, PRIOR), (DOUBT, PRIOR),
-                                                                                     (PRIOR, DOUBT))]
-        recall = self.interval(*(above/np.maximum(above + o, 1) for o in missed)) # the more are missed, the lower
-        lost, above = (self.worth*self.y) @ (self.x[self.rows][:, None] < at), above.mean(0)
-        recall = np.clip(above/np.maximum(above + lost, 1e-9), *recall[1:]), *recall[1:]
+        precision = ((low + high)/2/n).mean(0), *self.bounds(low/n, high/n)
+        above, missed = self.totals(at), (self.totals(at, *o, above=False) for o in ((DOUBT, PRIOR), (PRIOR, DOUBT)))
+        bounds = self.bounds(*(above/np.maximum(above + o, 1) for o in missed)) # the more are missed, the lower
+        above, lost = above.mean(0), (self.worth*self.y) @ (self.x[self.rows][:, None] < at)
+        recall = np.clip(above/np.maximum(above + lost, 1e-9), *bounds), *bounds
         for name, v in dict(precision=precision, recall=recall).items():
             df[name], df[f"{name}_low"], df[f"{name}_high"] = v
         return df

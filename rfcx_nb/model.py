@@ -62,11 +62,15 @@ class SpeciesNet(nn.Module):
         if freq_channel: self._add_channel()
         self.head = HEADS[head](nf, n_species, head_ps)
 
-    def _measure(self): # Channels and stride of the body, from two trial runs
+    def _trial(self, *frames): # Numbers of frames -> features of so much silence, with the body in evaluation mode
         training = self.body.training
         self.body.eval()
-        with torch.no_grad(): f, g = (self.forward_features(torch.zeros(1, self.n_mels, n)) for n in (128, 192))
+        with torch.no_grad(): res = [self.forward_features(torch.zeros(1, self.n_mels, n)) for n in frames]
         self.body.train(training)
+        return res
+
+    def _measure(self): # Channels and stride of the body
+        f, g = self._trial(128, 192)
         if f.dim() != 4 or f.shape[:3] != g.shape[:3] or not 0 < f.shape[3] < g.shape[3]:
             raise InputError("this network gives no map of features that grows with time: take a convolutional network")
         return f.shape[1], 128//f.shape[3]
@@ -74,7 +78,7 @@ class SpeciesNet(nn.Module):
     def _add_channel(self): # A second channel for the body
         self.freq_channel = True
         add_channel(self.body)
-        try: self._measure()
+        try: self._trial(128)
         except RuntimeError: # only one of them has it now
             raise InputError("freq_channel is True, but this network's input goes to several layers: set freq_channel "
                              "to false, or take another network") from None
