@@ -50,7 +50,7 @@ def resample_weights(
     return np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1/n), RESAMPLES)])
 
 def bootstrap_bounds(
-    x,         # (n_resamples,) or (n_resamples, k) values of the resamples; a nan does not count
+    x,         # (n_resamples,) values of the resamples; a nan does not count
     n,         # Recordings that are drawn
     level=.9): # Of the interval
     "Lower and upper bound; nan with fewer than five recordings, or if all resamples agree."
