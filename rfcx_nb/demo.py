@@ -50,8 +50,10 @@ def draw(
     k, events = _choose(path, preds), _read(path/"test_events.csv")
     wav = read_audio(find_recordings(path/"test")[k], cfg.sample_rate)
     scores = pd.read_parquet(preds/"scores", filters=[("recording_id", "==", k)])
-    title = f"recording {k}" + ("" if events is None else "; cyan boxes: the calls that are really there")
-    if events is not None: events = events[events.recording_id == k]
+    title = f"recording {k}"
+    if events is not None:
+        title += "; cyan boxes: the calls that are there (bright without a box is a mistake)"
+        events = events[events.recording_id == k]
     fig = show_map(scores, wav, cfg, species_names(path, len(cfg.species)), events, title)
     fig.savefig(file, dpi=110)
     plt.close(fig)

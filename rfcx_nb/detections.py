@@ -245,11 +245,11 @@ def rfcx_detect(
     formats, folder = parse_formats(format), local_path(models, "models")/plain_name(model_name, "--model_name")
     run, out = load_run(folder, fold, default_device()), local_path(out or Path("preds")/model_name, "out")
     inputs = resolve_inputs(path, split, run.cfg) if path else None # errors in it come before anything is written
-    table, windows = detection_thresholds(run, threshold), Windows(tuple(tile_width)).fitted(run)
+    table, windows = detection_thresholds(run, threshold), Windows(tile_width).fitted(run)
     with working(out, "rfcx_detect"):
         if path: p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler)
         else:
-            _check_widths(tuple(tile_width), out/"scores")
+            _check_widths(windows.widths, out/"scores")
             p = kept_scores(run, out)
         df, used = _detect_all(p.parts, table, run.activation, gap, min_length), set(p.parts.values())
         write_detections(df, out, formats)

@@ -39,7 +39,7 @@ def teacher_scores(
     folder,         # Where the scores are kept, so that a command that was stopped goes on
     n_workers=None):# Recordings at a time
     "Scores table of recordings: log-odds, mean over the networks, `fold` is -1."
-    windows, inputs = Windows(tuple(widths)).fitted(run), None
+    windows, inputs = Windows(widths).fitted(run), None
     if run.cfg.encoder: inputs, _ = ensure_inputs(path, "train", run.cfg, waves, n_workers, files=files)
     run = with_backend(run, windows)
     store, settings = Scores(folder, run.species), score_settings(run, windows, path)

@@ -69,12 +69,14 @@ def score_tiles(
 @dataclass(frozen=True)
 class Windows:
     "Which windows of a recording are scored, and how; raises `InputError` for widths or steps that make no sense."
-    widths:tuple=(64, 128, 256) # Widths, in frames
+    widths:tuple=(64, 128, 256) # Widths, in frames; a single one may be a number
     step:float=.5               # From window to window, in widths
     one_pass:bool|None=None     # Pool one pass of the backbone, or cut tiles? None: one pass if the network allows it
 
     def __post_init__(self):
-        if not self.widths or min(self.widths) < 1 or not 0 < self.step <= 1:
+        widths = (self.widths,) if isinstance(self.widths, int) else tuple(self.widths)
+        object.__setattr__(self, "widths", widths) # the class is frozen
+        if not widths or min(widths) < 1 or not 0 < self.step <= 1:
             raise InputError("tile_width must be at least 1 and tile_step in (0, 1]")
 
     @property
@@ -587,7 +589,7 @@ def rfcx_predict(
     "Score the recordings of a folder; write submission.csv and failures.csv. Goes on where it was stopped."
     if backend != "auto": check_backend(backend, default_device())
     run = load_run(local_path(models, "models")/plain_name(model_name, "--model_name"), fold, default_device())
-    windows = Windows(tuple(tile_width), tile_step, False if tiles else None).fitted(run)
+    windows = Windows(tile_width, tile_step, False if tiles else None).fitted(run)
     out, move = local_path(out or Path("preds")/model_name, "out"), make_prior_shift(prevalence, shift, run)
     inputs = resolve_inputs(path, split, run.cfg) # errors in the input come before anything is written
     with working(out, "rfcx_predict"):

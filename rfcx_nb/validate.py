@@ -131,7 +131,7 @@ def score_held_out(
     boxes, inputs = _held_boxes(path, run, waves, n_workers, extend)
     found, done, by = find_recordings(as_path(path)/"train"), Scored({}, {}, 0.), defaultdict(list)
     for k, ks in dict(zip(boxes.recording_id, boxes.held_by)).items(): by[ks].append(k)
-    store, windows = Scores(run.path/"oof", run.species), Windows(tuple(widths)).fitted(run)
+    store, windows = Scores(run.path/"oof", run.species), Windows(widths).fitted(run)
     run = with_backend(run, windows, parts=store.folder)
     learned = [sha256((run.path/f"fold{k}"/"recordings.csv").read_bytes()).hexdigest()[:16] for k in run.nets]
     settings = score_settings(run, windows, path) | dict(learned=learned)
@@ -150,7 +150,7 @@ def noise_floor(
     widths, # Widths of the tiles, in frames
     seed=0):# Of the noise
     "(n_species,) highest log-odds that narrow windows of `noise_clips` may be given by any fold."
-    windows = Windows(tuple(widths)).fitted(run)
+    windows = Windows(widths).fitted(run)
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         for k, x in noise_clips(run.cfg.sample_rate, seed=seed).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
