@@ -7,7 +7,7 @@ __all__ = ['score_message', 'draw', 'rfcx_demo']
 
 # %% ../nbs/demo.ipynb #b2d9aa4b
 from .cli import command
-from .core import existing_path
+from .core import existing_path, InputError, load_json, local_path
 from .crops import species_names
 from .forest import make_forest
 from .metrics import score_submission, with_interval
@@ -60,6 +60,14 @@ def draw(
     return file
 
 # %% ../nbs/demo.ipynb #fd32fcc7
+def _check_begun(run, data, **asked): # `models/<model_name>`; folder of the data; settings by their flags
+    if not (run/"config.json").exists(): return
+    f = data/"forest.json"
+    begun = (load_json(f) if f.exists() else {}) | dict(epochs=load_config(run).epochs)
+    for k, v in asked.items():
+        if v and begun.get(k, v) != v:
+            raise InputError(f"{run} was trained with {k}={begun[k]}, now {v}: choose another --out")
+
 @command
 def rfcx_demo(
     path:str="",          # Folder laid out like Kaggle's; a synthetic forest is made if not given
@@ -70,14 +78,15 @@ def rfcx_demo(
     seconds:float=10.,    # Length of each, in s
     n_workers:int=None):  # Processes (default: one a core)
     "Sound to submission in minutes: make or take a folder, train a small model on one fold, predict, score, draw."
-    t = perf_counter()
+    t, out = perf_counter(), local_path(out, "--out")
     def step(s): print(f"\n[{perf_counter()-t:4.0f} s] {s}", flush=True)
-    if path: data = existing_path(path, "a folder laid out like Kaggle's")
-    else:
-        step(f"making a synthetic forest: {n_train} + {n_test} recordings of {seconds:g} s")
-        data = make_forest(Path(out)/"forest", n_train=n_train, n_test=n_test, seconds=seconds, n_workers=n_workers)
-    out = Path(out)/Path(data).resolve().name
+    data = existing_path(path, "a folder laid out like Kaggle's") if path else out/"forest"
+    made, out = {} if path else dict(n_train=n_train, seconds=seconds), out/Path(data).resolve().name
     models, preds, truth = out/"models", out/"preds"/"model_0", Path(data)/"test_truth.csv"
+    _check_begun(models/"model_0", data, epochs=epochs, **made)
+    if not path:
+        step(f"making a synthetic forest: {n_train} + {n_test} recordings of {seconds:g} s")
+        make_forest(data, n_test=n_test, n_workers=n_workers, **made)
     step("preprocess and train one fold")
     rfcx_train(path=data, fold=0, waves=out/"waves", models=models, n_workers=n_workers, epochs=epochs)
     step("predict the test recordings")
