@@ -130,13 +130,18 @@ def n_samples(
     with open_audio(src) as f: info = sf.info(f)
     return int(info.frames*sample_rate/info.samplerate + .5)
 
+def _sample_type(dtype): # Name of a type, or numpy's type -> its name
+    name = np.dtype(dtype).name
+    if name not in ("int16", "float32"): raise InputError(f"dtype is {name}: it should be int16 or float32")
+    return name
+
 def audio2npy(
     src,                    # Audio file
     dst,                    # `.npy` file to write, 1-D; it exists only when it is complete
     sample_rate:int=32_000, # Rate to store, in Hz
     dtype="int16"):         # "int16" or "float32"
     "Decode, mix to mono and resample `src` into `dst`; returns the number of samples; raises `InputError`."
-    done, it = 0, audio_blocks(src, sample_rate)
+    dtype, done, it = _sample_type(dtype), 0, audio_blocks(src, sample_rate)
     x = next(it) # an unreadable file ends here, before anything is written
     with atomic_write(dst, durable=False) as tmp, open(tmp, "wb") as f: # a memory map would count as used memory
         shape = (n_samples(src, sample_rate),)
@@ -292,7 +297,7 @@ def preprocess(
     scheduler="",           # Address of a Dask cluster whose machines share the disk of `waves`
     files=None):            # Dict of id to audio file in place of the split's recordings
     "Store the recordings of `path`/`split`; returns their rows of the manifest, with a row for each that failed."
-    data = as_path(path)/plain_name(split, "--split")
+    data, dtype = as_path(path)/plain_name(split, "--split"), _sample_type(dtype)
     folder = wave_folder(waves, split, sample_rate).absolute()
     found = find_recordings(data) if files is None else files
     ids = list(found) if recordings is None else list(dict.fromkeys(recordings))
@@ -321,7 +326,7 @@ def rfcx_preprocess(
     n_workers:int=None,     # Processes (default: one per core)
     scheduler:str=""):      # Dask scheduler, tcp://host:8786, whose machines share the disk of --waves; or local
     "Decode and resample recordings once, into waves/<split> (not at 32000 Hz: waves/<split>-<rate>); can be continued."
-    AudioConfig(sample_rate=sample_rate) # raises, if no run could use it
+    sample_rate = AudioConfig(sample_rate=sample_rate).sample_rate # raises, if no run could use it
     ids, what = None, "a csv file with a column recording_id"
     if table: ids = read_csv_table(table, dict(recording_id=str), what).recording_id.unique()
     man = preprocess(path, split, waves, ids, sample_rate, n_workers=n_workers, scheduler=scheduler)
