@@ -16,8 +16,11 @@ def lwlrap(
     scores,       # (n, n_species) scores; only their order inside a row counts
     truth,        # (n, n_species) 1 where a species calls, else 0
     ties="worst"):# Rank of equal scores: "worst" for all, as in scikit-learn, or by "column", as in the competition
-    "Label-weighted label-ranking average precision, in [0, 1]; nan without labels. Raises `InputError` for a nan."
+    "Label-weighted label-ranking average precision, in [0, 1]; nan without labels. Raises `InputError`."
     scores, truth = np.asarray(scores, float), np.asarray(truth) > 0
+    if scores.ndim != 2 or scores.shape != truth.shape:
+        raise InputError(f"scores {scores.shape} and truth {truth.shape}: both must be (n, n_species)")
+    if ties not in ("worst", "column"): raise InputError(f"ties is {ties}: it should be worst or column")
     if not truth.any(): return float("nan")
     if not np.isfinite(scores).all():
         raise InputError(f"a score in row {int((~np.isfinite(scores)).any(1).argmax())} is not a finite number")
@@ -107,5 +110,6 @@ def score_submission(
         raise InputError(f"there is no score for recording {s.index[s.isna().any(axis=1)][0]}")
     if t.isna().any(axis=None):
         raise InputError(f"the truth of recording {t.index[t.isna().any(axis=1)][0]} is not a number in some column")
+    if not t.isin([0, 1]).all(axis=None): raise InputError("the truth must be 0 or 1: are the two tables exchanged?")
     low, high = lwlrap_interval(s, t)
     return dict(lwlrap=lwlrap(s, t), low=low, high=high, **lwlrap_floors(t), n=len(t))
