@@ -66,7 +66,9 @@ def make_prior_shift(
     run):      # `Run`
     "Function from (recordings, species) scores to moved scores; raises `InputError` if the flags do not allow one."
     if shift not in ("clean", "minmax"): raise InputError(f"shift {shift} is not known: clean or minmax")
-    if not prevalence: return lambda p: p
+    if not prevalence:
+        if shift != "clean": raise InputError(f"shift {shift} moves scores to prevalences: give --prevalence too")
+        return lambda p: p
     if prevalence == "em":
         if shift != "clean": raise InputError("prevalence em works by Bayes' rule only: leave --shift out")
         prior = run.prior

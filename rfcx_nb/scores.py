@@ -22,7 +22,9 @@ def species_of(scores): # Scores table
 def activate(
     logits,     # (n, n_species) logits
     activation):# "sigmoid", each species by itself, or "softmax", all together
-    "(n, n_species) scores in [0, 1]."
+    "(n, n_species) scores in [0, 1]; raises `InputError` for another activation."
+    if activation not in ("sigmoid", "softmax"):
+        raise InputError(f"activation is {activation}: it should be sigmoid or softmax")
     return softmax(logits, axis=1) if activation == "softmax" else expit(logits)
 
 # %% ../nbs/04a_scores.ipynb #fa85dd66
