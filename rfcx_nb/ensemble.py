@@ -49,10 +49,11 @@ def choose_weights(
     return best
 
 # %% ../nbs/05b_ensemble.ipynb #285736c9
-def _read_all(submissions): # csv files -> list of (recordings, species) log-odds, with the rows in the same order
+def _read_all(submissions): # csv files -> list of (recordings, species) log-odds, rows and columns in the same order
+    if not submissions: raise InputError("there is no submission: give one at least")
     xs = [read_submission(f) for f in submissions]
     for f, x in zip(submissions, xs):
-        if list(x) != list(xs[0]): raise InputError(f"{f} has other species than {submissions[0]}")
+        if set(x) != set(xs[0]): raise InputError(f"{f} has other species than {submissions[0]}")
         odd = x.index.symmetric_difference(xs[0].index)
         if len(odd):
             raise InputError(f"{f} names other recordings than {submissions[0]}: "
@@ -62,7 +63,7 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
             i, c = bad[0]
             raise InputError(f"{f}, recording {x.index[i]}, column {x.columns[c]}: {x.iat[i, c]:g} is not between 0 "
                              "and 1: give probabilities, no percentages and no logits")
-    return [x.loc[xs[0].index].clip(1e-6, 1 - 1e-6).map(logit) for x in xs]
+    return [x.loc[xs[0].index, list(xs[0])].clip(1e-6, 1 - 1e-6).map(logit) for x in xs]
 
 def _same_species(folders): # Folders of runs, which need not exist. Raise if a column of two runs has two names
     runs = {f: len(load_config(f).species) for f in dict.fromkeys(folders) if (f/"config.json").exists()}
