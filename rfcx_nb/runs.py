@@ -483,8 +483,8 @@ def load_training_data(
     for e in errors.values(): print(f"left out: {e}")
     boxes = boxes[~boxes.recording_id.isin(errors)]
     if not boxes.is_tp.any():
-        raise InputError(f"none of the {len(ids)} recordings that the tables name can be read "
-                         f"from {as_path(path)/'train'}")
+        raise InputError(f"no recording with a confirmed box can be read from {as_path(path)/'train'}: are the ids "
+                         "of train_tp.csv the names of the files, without their ending?")
     boxes = _inside(boxes, cfg, store)
     heard, names = set(boxes.species_id[boxes.is_tp]), species_names(path, len(cfg.species))
     silent = [s for k, s in enumerate(names) if k not in heard]
