@@ -491,9 +491,10 @@ def rfcx_train(
     "Train a run's folds from boxes, into models/<model_name>/. Goes on where it was stopped."
     if tile_width is not None: settings["crop_frames"] = tile_width
     cfg, folder = make_config(recipe, **settings), local_path(models, "models")/plain_name(model_name, "model_name")
-    folds = range(cfg.n_folds) if fold is None else [fold]
-    if not set(folds) <= set(range(cfg.n_folds)):
-        raise InputError(f"there is no fold {fold} of {cfg.n_folds}: 0 to {cfg.n_folds-1}")
+    folds = range(cfg.n_folds)
+    if fold is not None and fold not in folds:
+        raise InputError(f"there is no fold {fold!r} of {cfg.n_folds}: give one number, 0 to {cfg.n_folds-1}")
+    if fold is not None: folds = [int(fold)]
     with process_group():
         with rank0_first(): data = init_run(path, cfg, waves, folder, n_workers)
         todo = [k for k in folds if not (folder/f"fold{k}"/"weights.safetensors").exists()]
