@@ -203,11 +203,12 @@ def output_file(
 
 # %% ../nbs/core.ipynb #55af5e8b
 def save_json(
-    obj,   # A dataclass, or anything JSON can hold
+    obj,   # A dataclass, or anything JSON can hold; a number may be one of numpy's
     path): # File to write
     "Write `obj` to `path` as JSON, by `atomic_write`."
     if not isinstance(obj, (dict, list)): obj = asdict(obj)
-    with atomic_write(path) as p: p.write_text(json.dumps(obj, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(obj, indent=1, default=np.generic.item)
+    with atomic_write(path) as p: p.write_text(text + "\n", encoding="utf-8")
 
 def load_json(path): # File by `save_json`
     "The JSON in `path`; raises `InputError` if it cannot be read."

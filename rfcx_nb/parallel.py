@@ -63,6 +63,7 @@ def parallel_map(
     "Yield `f(*job)` for each of `jobs` as they finish; raises `InputError` for a killed process if there is no `lost`."
     if scheduler and jobs: yield from dask_map(f, jobs, scheduler, lost, n_workers); return
     n = min(len(jobs), os.cpu_count() if n_workers is None else n_workers)
+    if n < 0: raise InputError(f"n_workers is {n}: it must be at least 0")
     if n == 0: yield from (f(*o) for o in jobs); return
     todo = deque(jobs)
     while todo:
