@@ -74,10 +74,10 @@ class Windows:
     one_pass:bool|None=None     # Pool one pass of the backbone, or cut tiles? None: one pass if the network allows it
 
     def __post_init__(self):
-        widths = (self.widths,) if isinstance(self.widths, int) else tuple(self.widths)
-        object.__setattr__(self, "widths", widths) # the class is frozen
-        if not widths or min(widths) < 1 or not 0 < self.step <= 1:
-            raise InputError("tile_width must be at least 1 and tile_step in (0, 1]")
+        widths = np.ravel(self.widths) # of a number, a list or an array
+        if not np.issubdtype(widths.dtype, np.integer) or widths.min() < 1 or not 0 < self.step <= 1:
+            raise InputError("tile_width must be whole numbers of at least 1, and tile_step in (0, 1]")
+        object.__setattr__(self, "widths", tuple(widths.tolist())) # the class is frozen
 
     @property
     def steps(self):
@@ -174,6 +174,7 @@ def thread_map(
     "Yield the result of `f` for each of `files` as it is finished; the threads share those of torch."
     all_, stop = torch.get_num_threads(), Event()
     n = min(len(files), min(all_, 8) if n_workers is None else n_workers)
+    if n < 0: raise InputError(f"n_workers is {n}: it must be at least 0")
     if not n: yield from (f(*o, stop) for o in files.items()); return
     torch.set_num_threads(max(all_//n, 1))
     ex = ThreadPoolExecutor(n)
