@@ -9,7 +9,7 @@ __all__ = ['WEIGHT_PACKAGES', 'PRETRAINED', 'read_weights', 'match_weights', 'fi
 # %% ../nbs/03a_backbones.ipynb #406334ad
 from .core import atomic_write, InputError
 from .model import freeze, replace_layer, SpeciesNet
-import difflib, importlib.util, logging, urllib.request
+import difflib, importlib.util, logging, os, urllib.request
 from pathlib import Path
 import timm, torch
 from safetensors import safe_open, SafetensorError
@@ -81,7 +81,7 @@ def find_weights(
     p = str(pretrained)
     if p.lower() == "false": return None, "random weights"
     if p.lower() in ("auto", "true"): return _imagenet_weights(arch, p.lower() == "true")
-    if Path(p).is_file(): return Path(p), f"weights of {p}"
+    if (file := Path(os.path.expanduser(p))).is_file(): return file, f"weights of {p}"
     if f := _in_package(p): return f, f"weights of the package {p}"
     raise InputError(f"pretrained={p} is neither a file of weights nor an installed package that holds one; "
                      f"else: {', '.join(PRETRAINED)}")
@@ -149,13 +149,17 @@ def create_model(
     frozen=False,          # Fix the weights of the first layers with `freeze`, unless they are random?
     stride:int=32,         # Frames to a column of features: 32, or 8 or 16 to leave the last layers out
     n_mels:int=128,        # Mel bands of the spectrogram
-    **kw):                 # `head`, `freq_channel` and `margin` of `SpeciesNet`
+    head="pool",           # A key of `HEADS`
+    freq_channel=False,    # Show the height on the scale of pitch as a second channel?
+    margin=0):             # Frames at both ends of the input that the body sees and the head does not
     "A `SpeciesNet` of timm's `arch`; raises `InputError` if that does not fit."
     _check_arch(arch)
     file, description = find_weights(arch, pretrained)
     if verbose: print(f"{arch}: {description}")
     own = isinstance(file, Path) and body_notes(file)
-    try: net = SpeciesNet(_body(arch, stride, n_mels, None if own else file), n_species, head_ps, n_mels=n_mels, **kw)
+    try:
+        body = _body(arch, stride, n_mels, None if own else file)
+        net = SpeciesNet(body, n_species, head_ps, head, freq_channel, margin, n_mels)
     except (OSError, MemoryError): raise
     except Exception as e: # networks for pictures of one size, or without a map of features, fail each in its own way
         if isinstance(e, InputError) and "this network gives no map" not in str(e): raise

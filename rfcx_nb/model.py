@@ -60,7 +60,9 @@ class SpeciesNet(nn.Module):
                              "this network's features")
         self.margin = margin
         if freq_channel: self._add_channel()
-        self.head = HEADS[head](nf, n_species, head_ps)
+        if head not in HEADS: raise InputError(f"head is {head}: it should be {' or '.join(HEADS)}")
+        try: self.head = HEADS[head](nf, n_species, head_ps)
+        except Exception as e: raise InputError(f"the head {head} cannot be made: {e!r}") from e
 
     def _trial(self, *frames): # Numbers of frames -> features of so much silence, with the body in evaluation mode
         training = self.body.training
