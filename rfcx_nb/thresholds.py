@@ -93,7 +93,9 @@ def species_threshold(
                f"{(~y).sum()} boxes against it are too few")
         notes.append(f"the threshold of all species: {why}")
     if not n: return fit, Threshold(), ["no confirmed box: never reported"]
-    if np.isnan(at.at): notes.append(f"no threshold reaches a precision of {precision:g} on its boxes: never reported")
+    if np.isnan(at.at):
+        whose = "its" if fit is own else "their"
+        notes.append(f"no threshold reaches a precision of {precision:g} on {whose} boxes: never reported")
     floor = expit(fit[0]*noise + fit[1])
     if floor > at.at:
         at = precision_recall_at(expit(fit[0]*x + fit[1]), y, floor)
