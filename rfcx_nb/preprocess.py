@@ -23,7 +23,7 @@ import numpy as np, pandas as pd, soundfile as sf, soxr
 # %% ../nbs/00_preprocess.ipynb #64a49404
 BLOCK_SECONDS = 60       # Length of the blocks that are read, resampled and, in prediction, scored at a time
 MAX_ABS_SAMPLE = 2.**31  # Full scale is 1; integers stored as floating-point numbers are still far below this
-MIN_RATE = 500           # Samples per second; even recorders for elephants take more
+MIN_RATE = 50            # Samples per second; even seismometers that hear whales take more
 MIN_RANGE = 4/32768      # Highest minus lowest sample; a working microphone gives more
 
 # %% ../nbs/00_preprocess.ipynb #51b8466b
