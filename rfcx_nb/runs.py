@@ -445,6 +445,11 @@ def _steady_hint(boxes, cfg, store, names): # Box table; `RunConfig`; store; of 
     return (f"most boxes of {these} are as long as their recordings: a steady sound, such as a cicada's, is removed "
             "with the means of the bands, so give a new run --subtract_band_mean false") if these else ""
 
+def _yes_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
+    if len(cfg.species) > 1 or cfg.pseudo or not boxes.is_tp.all(): return ""
+    return ("one species and no denied box: nothing tells the network when to be silent, add boxes with the verdict no "
+            "where it does not call")
+
 def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> sentences on boxes that it hardly hears
     tp = boxes[boxes.is_tp]
     bad, top = tp[(tp.f_min >= cfg.fmax_hz) | (tp.f_max <= cfg.fmin)], tp.f_max.max()
@@ -514,7 +519,8 @@ def load_training_data(
     heard, names = set(boxes.species_id[boxes.is_tp]), species_names(path, len(cfg.species))
     silent = [s for k, s in enumerate(names) if k not in heard]
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
-    for s in filter(None, [*_band_hints(boxes, cfg, names), _steady_hint(boxes, cfg, store, names)]): print(s)
+    hints = *_band_hints(boxes, cfg, names), _steady_hint(boxes, cfg, store, names), _yes_hint(boxes, cfg)
+    for s in filter(None, hints): print(s)
     if not cfg.encoder and (n := empty_bands(cfg)):
         print(f"{n} of {cfg.n_mels} mel bands hold no frequency at {cfg.sample_rate} Hz: for a new run give a larger "
               "--n_fft, or a larger --fmin")
