@@ -440,10 +440,10 @@ def _steady_hint(boxes, cfg, store, names): # Box table; `RunConfig`; store; of 
     tp = boxes[boxes.is_tp]
     ends = {k: len(open_wave(stored_input(cfg, store, k)))/cfg.sample_rate for k in tp.recording_id.unique()}
     size, crop = tp.t_max - tp.t_min, cfg.crop_frames*cfg.frame_seconds
-    whole = (size >= np.maximum(.9*tp.recording_id.map(ends), 2*crop)).groupby(tp.species_id).mean()
+    whole = (size >= np.maximum(.9*tp.recording_id.map(ends), 3*crop)).groupby(tp.species_id).mean()
     these = ", ".join(names[k] for k in whole.index[whole > .5][:5])
-    return (f"most boxes of {these} are as long as their recordings: a steady sound, such as a cicada's, is removed "
-            "with the means of the bands, so give a new run --subtract_band_mean false") if these else ""
+    return (f"most boxes of {these} are as long as their recordings: if that is one steady sound, as a cicada's is, it "
+            "is removed with the means of the bands, and a new run needs --subtract_band_mean false") if these else ""
 
 def _yes_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
     if len(cfg.species) > 1 or cfg.pseudo or not boxes.is_tp.all(): return ""
