@@ -312,13 +312,14 @@ def _cut_boxes(df, length, top): # Boxes; length in s and half the sample rate i
         low=df.low.fillna(0), high=np.minimum(df.high.fillna(top), top),
         start=df.start.clip(lower=0).where(df.start > -.05, df.start))
 
-def _row_faults(df, verdict, length): # From `_cut_boxes`; yes, no, unsure or nan; s -> (bad rows, reason), in order
+def _row_faults(df, verdict, length, top): # From `_cut_boxes`; yes, no, unsure or nan; s; Hz -> (bad rows, reason)
+    khz = (top/1000).clip(upper=19.99).where(top < 96_000, top/1000) # the highest number that must be in kHz
     yield df.species == "", "no species"
     yield df.start.isna() | df.was.isna(), "start or end is not a number"
     yield df.was <= df.start, "end is not after start"
     yield df.no_hertz, "low or high is not a number"
     yield df.below, "low is below 0 Hz"
-    yield df.high < 20, "high is below 20 Hz: frequencies must be in Hz, without marks for thousands"
+    yield df.high <= khz, "high seems to be in kHz: frequencies must be in Hz, without marks for thousands"
     yield df.start < 0, "the box begins before the recording"
     yield df.start >= length, "the box is outside the recording"
     yield df.high <= df.low, "high is not above low, or low is above half the sample rate"
@@ -334,7 +335,7 @@ def check_rows(
     df = _cut_boxes(df, length, top)
     verdict = df.verdict.str.strip().str.lower().map(VERDICTS).where(~df.no_verdict, "yes")
     df["is_tp"] = verdict == "yes"
-    for bad, what in _row_faults(df, verdict, length): df.loc[(df.wrong == "") & bad, "wrong"] = what
+    for bad, what in _row_faults(df, verdict, length, top): df.loc[(df.wrong == "") & bad, "wrong"] = what
     key = ["recording_id", "species", "start", "end", "low", "high"]
     ok = df[df.wrong == ""]
     df.loc[ok.index[ok.duplicated([*key, "is_tp"])], "wrong"] = "the same box again"

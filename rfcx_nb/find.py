@@ -223,6 +223,7 @@ def rfcx_find(
     row:int=None,         # Look for the box in this row of the table only (the headings are row 1)
     recordings:str="",    # Where the recordings of the boxes are (default: path, or train/ beside train_tp.csv)
     ear:str="template",   # template, birdnet, run, or a file perch_v2.onnx: what is compared
+    sample_rate:int=32_000, # Of the template, in Hz: more than twice the highest call, or much less for low calls
     n:int=100,            # Best places of each species
     next:int=0,           # Above 0, instead of a search: number of windows to hear next, to learn the most from
     deny:float=.5,        # Weight of the similarity to denied boxes, which is subtracted
@@ -239,9 +240,12 @@ def rfcx_find(
     if not 0 <= deny <= 10: raise InputError(f"deny is {deny}: it must be between 0 and 10")
     formats, files = parse_formats(format), find_recordings(path)
     run = local_path(models, "models")/plain_name(model_name, "--model_name")
-    ear, out, waves = get_ear(ear, run), local_path(out, "out"), local_path(waves, "waves")
+    ear, out, waves = get_ear(ear, run, sample_rate), local_path(out, "out"), local_path(waves, "waves")
     data, source = as_path(path), query_folder(query, recordings, path)
     q, sources = read_query(query, source, species, row, low, high)
+    if (low := q.low[q.is_tp].max()) >= ear.sample_rate/2:
+        raise InputError(f"a call begins at {low:g} Hz, and this ear hears up to {ear.sample_rate/2:g} Hz: give --ear "
+                         f"template with a --sample_rate above {2*q.high.max():.0f}, or a run at such a rate")
     folder, boxes = map_paths(waves, ear.name, data, source)
     if any((out/"scores").glob("*.parquet")): raise InputError(f"{out} holds a prediction: choose another --out")
     with working(out, "rfcx_find"):

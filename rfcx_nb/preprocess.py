@@ -23,7 +23,7 @@ import numpy as np, pandas as pd, soundfile as sf, soxr
 # %% ../nbs/00_preprocess.ipynb #64a49404
 BLOCK_SECONDS = 60       # Length of the blocks that are read, resampled and, in prediction, scored at a time
 MAX_ABS_SAMPLE = 2.**31  # Full scale is 1; integers stored as floating-point numbers are still far below this
-MIN_RATE = 500           # Samples per second; even recorders for elephants take more
+MIN_RATE = 50            # Samples per second; even seismometers that hear whales take more
 MIN_RANGE = 4/32768      # Highest minus lowest sample; a working microphone gives more
 
 # %% ../nbs/00_preprocess.ipynb #51b8466b
@@ -73,8 +73,10 @@ def _check_whole(f, path, n, ranges, mono): # Open file; its path; frames read; 
     name, said = printable(path), _header_frames(f)
     if not n: _check_empty(path)
     if n != said: raise InputError(f"{name}: ends after {n/f.samplerate:.1f} of {said/f.samplerate:.1f} s")
-    if np.max(ranges) < MIN_RANGE: raise InputError(f"{name}: is silent from beginning to end")
-    if np.size(ranges) > 1 and mono < MIN_RANGE:
+    lost = np.size(ranges) > 1 and mono < MIN_RANGE
+    if np.max(ranges) < MIN_RANGE or lost and mono > np.max(ranges)/10:
+        raise InputError(f"{name}: is silent from beginning to end")
+    if lost:
         raise InputError(f"{name}: its channels cancel each other when they are mixed to one: keep one of them")
 
 # %% ../nbs/00_preprocess.ipynb #143aed23

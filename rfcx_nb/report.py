@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['FILENAME_TIME', 'AUDIOMOTH_COMMENT', 'CLOCK_YEARS', 'DAY', 'QUEUES', 'MP3_RATES', 'STYLE', 'SCRIPT', 'PAGE',
            'name_time', 'clock_was_set', 'start_time', 'comment', 'site_of', 'add_site_time', 'sample_for_review',
-           'Sound', 'cut_sound', 'spectrogram_svg', 'audio_uri', 'with_media', 'bar_svg', 'activity_charts',
-           'review_page', 'report_page', 'read_detections', 'recordings_of', 'rfcx_report', 'Review']
+           'Sound', 'cut_sound', 'spectrogram_svg', 'audio_uri', 'listening_speed', 'with_media', 'bar_svg',
+           'activity_charts', 'review_page', 'report_page', 'read_detections', 'recordings_of', 'rfcx_report', 'Review']
 
 # %% ../nbs/06a_report.ipynb #b93151fb
 from .annotations import write_boxes_csv
@@ -121,11 +121,13 @@ def cut_sound(
     file,     # Audio file
     start,    # s
     end,      # s
-    pad=1.,   # s before and after
-    most=15.):# Longest piece, in s
+    pad=1.,   # s before and after; less above 96,000 samples a second
+    most=15.):# Longest piece, in s; longer below 32,000 samples a second
     "The `Sound` around a detection."
     with open_audio(file) as o, sf.SoundFile(o) as f:
-        a, sr = max(start - pad, 0), f.samplerate
+        sr = f.samplerate
+        pad, most = pad*min(96_000/sr, 1), most*max(32_000/sr, 1)
+        a = max(start - pad, 0)
         f.seek(min(int(a*sr), f.frames))
         return Sound(f.read(int(min(end + pad - a, most)*sr), dtype="float32", always_2d=True).mean(1), sr, a)
 
@@ -134,7 +136,8 @@ _PIXELS, _PLACE = (330, 128), (26, 4) # Of the spectrogram; its left upper corne
 _MAGMA = matplotlib.colormaps["magma"](range(256), bytes=True)[:, :3]
 
 def _jpeg(x, sr, top, dynamic=10): # (n,) samples; Hz; highest frequency drawn, in Hz; least range, in dB
-    n, (width, height) = max(2**int(np.log2(sr/30)), 16), _PIXELS
+    hz, (width, height) = 30*min(top/2000, 1)*max(top/24_000, 1), _PIXELS # what is told apart
+    n = max(2**int(np.log2(sr/hz)), 16)
     starts = np.linspace(0, len(x) - 1, width).astype(int)
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(x, (n//2, n)), n)[starts]
     power = np.abs(np.fft.rfft(frames*np.hanning(n).astype(np.float32)))**2
@@ -155,7 +158,7 @@ def spectrogram_svg(
     d):    # A detection: start and end in s, low and high in Hz
     "The spectrogram around a detection with its box and axes, as an SVG picture for a page."
     (x, sr, at), (w, h), (left, up) = sound, _PIXELS, _PLACE
-    end, top = at + len(x)/sr, min(sr/2, max(1.5*d.high, 4000))
+    end, top = at + len(x)/sr, min(sr/2, max(1.5*d.high, min(4*d.high, 4000)))
     def across(t): return left + w*(min(max(t, at), end) - at)/(end - at)
     def down(f): return up + h*(1 - min(max(f, 0), top)/top)
     marks, (ts, n), (fs, m) = [], _ticks(at, end, 7), _ticks(0, top/1000, 5)
@@ -175,15 +178,23 @@ MP3_RATES = 8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_00
 
 def audio_uri(
     x,  # (n,) samples
-    sr):# Samples a second
+    sr, # Samples a second
+    speed=1): # At which it is played
     "The sound at full level as a data address: MP3, of at most 48 kHz, or WAV where that cannot be made."
-    if sr > MP3_RATES[-1]: x, sr = soxr.resample(x, sr, MP3_RATES[-1]), MP3_RATES[-1] # nobody hears more
+    if speed != 1: x, sr = soxr.resample(x, sr*speed, 24_000), 24_000
+    elif sr > MP3_RATES[-1]: x, sr = soxr.resample(x, sr, MP3_RATES[-1]), MP3_RATES[-1] # nobody hears more
     x, mp3 = x/max(np.abs(x).max(), 1e-6)*.9, "MP3" in sf.available_formats() and sr in MP3_RATES
     kind, kw = ("mpeg", dict(format="MP3")) if mp3 else ("wav", dict(format="WAV", subtype="PCM_16"))
     sf.write(b := io.BytesIO(), x, sr, **kw)
     return f"data:audio/{kind};base64,{base64.b64encode(b.getvalue()).decode()}"
 
 # %% ../nbs/06a_report.ipynb #c684a5b6
+def listening_speed(
+    low, # Hz
+    high):# Hz
+    "At which a call is played: 10 if it is too low to be heard, .1 if it is too high, else 1."
+    return 10 if high <= 100 else .1 if low >= 15_000 else 1
+
 def with_media(
     df,    # Detections or clips
     files):# Dict of recording id to file
@@ -193,7 +204,9 @@ def with_media(
         try: sound = cut_sound(files[d.recording], d.start, d.end)
         except (sf.LibsndfileError, OSError, RuntimeError) as e: return str(e)
         if not len(sound.x): return f"it ends before {d.start:g} s"
-        return d._asdict() | dict(picture=spectrogram_svg(sound, d), audio=audio_uri(sound.x, sound.sr))
+        speed = listening_speed(d.low, d.high)
+        said = dict(speed=speed) if speed != 1 else {}
+        return d._asdict() | said | dict(picture=spectrogram_svg(sound, d), audio=audio_uri(sound.x, sound.sr, speed))
     with ThreadPoolExecutor(os.cpu_count()) as ex: # what takes time is done outside Python
         got = list(progress(ex.map(cut, df.itertuples(index=False)), len(df), "sounds"))
     lost = [(k, o) for k, o in zip(df.recording, got) if isinstance(o, str)]
@@ -300,10 +313,11 @@ _CARDS = r"""
 // A card: its picture and its sound lie in a template of their own, below this script
 function card(i) {
   const o = items[i], c = $('card').content.firstElementChild.cloneNode(true);
-  const put = (k, s) => c.querySelector(k).textContent = s;
+  const put = (k, s) => c.querySelector(k).textContent = s, digits = o.end - o.start < .5 ? 3 : 1;
   c.dataset.i = i;
   put('.species', data.one ? '' : o.species); put('.score', data.one ? '' : 'score ' + o.score.toFixed(2));
-  put('.recording', o.recording); put('.time', o.start.toFixed(1) + ' to ' + o.end.toFixed(1) + ' s');
+  put('.recording', o.recording); put('.time', o.start.toFixed(digits) + ' to ' + o.end.toFixed(digits) + ' s'
+    + (o.speed ? ', played at ' + o.speed + ' times its speed' : ''));
   fill(c); paint(i, c);
   return c;
 }
@@ -555,7 +569,7 @@ def review_page(
     "The page to listen to `items` and to judge them, as HTML."
     cols = [c for c in ("recording", "start", "end", "low", "high", "species", "score", "chosen")
             if c != "chosen" or any(c in o for o in items)]
-    rows = [{k: o[k] for k in (*cols, "site", "hour") if k in o} for o in items]
+    rows = [{k: o[k] for k in (*cols, "site", "hour", "speed") if k in o} for o in items]
     data = dict(items=rows, columns=cols, queues=queues or {}, names=list(names), one=one,
                 species=list(dict.fromkeys(o["species"] for o in items)))
     key = sha256(json.dumps([title, [[o.get(c) for c in cols] for o in items]]).encode()).hexdigest()[:24]

@@ -15,7 +15,7 @@ from .annotations import write_boxes_csv
 from .backbones import body_notes, create_model, load_weights, PRETRAINED
 from .core import (as_path, atomic_write, AudioConfig, csv_escape, csv_unescape, existing_path, from_dict,
                           InputError, load_json, local_path, Number, read_csv_table, save_json, settings, within)
-from .crops import read_boxes, read_species, species_names
+from .crops import mel_rows, read_boxes, read_species, species_names
 from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
 from .logmel import empty_bands
@@ -434,6 +434,36 @@ def soft_ids(
     if not cfg.pseudo: return []
     return [k for k in pseudo_table(cfg).recording_id.unique() if stored_input(cfg, store, k).exists()]
 
+# %% ../nbs/03g_runs.ipynb #5c1f0a9f
+def _steady_hint(boxes, cfg, store, names): # Box table; `RunConfig`; store; of the species -> a sentence, or ""
+    if cfg.encoder or not cfg.subtract_band_mean: return ""
+    tp = boxes[boxes.is_tp]
+    ends = {k: len(open_wave(stored_input(cfg, store, k)))/cfg.sample_rate for k in tp.recording_id.unique()}
+    size, crop = tp.t_max - tp.t_min, cfg.crop_frames*cfg.frame_seconds
+    whole = (size >= np.maximum(.9*tp.recording_id.map(ends), 3*crop)).groupby(tp.species_id).mean()
+    these = ", ".join(names[k] for k in whole.index[whole > .5][:5])
+    return (f"most boxes of {these} are as long as their recordings: if that is one steady sound, as a cicada's is, it "
+            "is removed with the means of the bands, and a new run needs --subtract_band_mean false") if these else ""
+
+def _yes_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
+    if len(cfg.species) > 1 or cfg.pseudo or not boxes.is_tp.all(): return ""
+    return ("one species and no denied box: nothing tells the network when to be silent, add boxes with the verdict no "
+            "where it does not call")
+
+def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> sentences on boxes that it hardly hears
+    tp = boxes[boxes.is_tp]
+    bad, top = tp[(tp.f_min >= cfg.fmax_hz) | (tp.f_max <= cfg.fmin)], tp.f_max.max()
+    if len(bad):
+        these = ", ".join(names[k] for k in sorted(bad.species_id.unique())[:5])
+        yield (f"{len(bad)} of {len(tp)} confirmed boxes ({these}) lie outside {cfg.fmin:g} to {cfg.fmax_hz:g} Hz, "
+               f"which is all that this run hears: for a new run give a --sample_rate above {2*bad.f_max.max():.0f}, "
+               "or other --fmin and --fmax")
+        return
+    n, rate = mel_rows(0, top, cfg)[1], max(20*top, 2000)
+    if not cfg.encoder and n <= cfg.n_mels//16 and rate < cfg.sample_rate:
+        yield (f"all confirmed boxes lie below {top:g} Hz, in the lowest {n} of {cfg.n_mels} mel bands: for a new run "
+               f"give a smaller --sample_rate, such as {rate:.0f}")
+
 # %% ../nbs/03g_runs.ipynb #b42e4587
 def default_epochs(
     cfg,   # `RunConfig`
@@ -489,6 +519,8 @@ def load_training_data(
     heard, names = set(boxes.species_id[boxes.is_tp]), species_names(path, len(cfg.species))
     silent = [s for k, s in enumerate(names) if k not in heard]
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
+    hints = *_band_hints(boxes, cfg, names), _steady_hint(boxes, cfg, store, names), _yes_hint(boxes, cfg)
+    for s in filter(None, hints): print(s)
     if not cfg.encoder and (n := empty_bands(cfg)):
         print(f"{n} of {cfg.n_mels} mel bands hold no frequency at {cfg.sample_rate} Hz: for a new run give a larger "
               "--n_fft, or a larger --fmin")

@@ -211,8 +211,8 @@ def rates(
     res = n.reindex(pd.MultiIndex.from_product([sorted(d.species.unique()), hours.index], names=["species", by]),
                     fill_value=0)
     res = res.rename("detections").reset_index()
-    res = res.assign(hours=res[by].map(hours).astype(float).round(4))
-    return res.assign(per_hour=(res.detections/res.hours).round(4))
+    res = res.assign(hours=res[by].map(hours).astype(float))
+    return res.assign(per_hour=res.detections/res.hours).round(dict(hours=4, per_hour=4))
 
 # %% ../nbs/10_survey.ipynb #d0af448d
 def present(
