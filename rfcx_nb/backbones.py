@@ -13,7 +13,7 @@ import difflib, importlib.util, logging, os, urllib.request
 from pathlib import Path
 import timm, torch
 from safetensors import safe_open, SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 # %% ../nbs/03a_backbones.ipynb #546d94c7
@@ -178,7 +178,8 @@ def save_weights(
     net,   # Any module
     file): # A `.safetensors` file
     "Write the weights of `net`; `file` is either complete or unchanged."
-    with atomic_write(file) as f: save_file({k: v.contiguous() for k, v in net.state_dict().items()}, f)
+    tensors = {k: v.contiguous() for k, v in net.state_dict().items()}
+    with atomic_write(file) as f: f.write_bytes(save(tensors)) # `save_file` has a temporary name of its own
 
 def load_weights(
     net,   # A module like the one that was saved

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np, torch
 from fastcore.basics import chunked
 from safetensors import safe_open, SafetensorError
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from torch import nn
 
 # %% ../nbs/03b_encoder.ipynb #b4e0d8bc
@@ -225,7 +225,7 @@ class Features(Parts):
         result,  # Dict of arrays: `start` and `features`
         source): # As from `source`
         "Write `result`, with `source` in the header."
-        save_file(result, file, dict(source=str(source)))
+        Path(file).write_bytes(save(result, dict(source=str(source))))
 
     def is_done(self,
         k,    # Recording id

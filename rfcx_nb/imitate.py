@@ -23,7 +23,7 @@ from pathlib import Path
 import torch.nn.functional as F, numpy as np, soxr, torch
 from fastai.data.core import DataLoaders
 from fastai.torch_core import default_device
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 # %% ../nbs/04d_imitate.ipynb #fb05ffb3
@@ -171,7 +171,7 @@ def _imitate(cfg, name, files, folder, count, epochs, n_workers): # As for `imit
           "on mixtures that it has not heard")
     body = {k: v.detach().cpu().contiguous() for k, v in net.body.state_dict().items()}
     notes = dict(rfcx_nb="body", encoder=Path(name).stem, licence=enc.licence)
-    with atomic_write(folder/BODY) as f: save_file(body, f, notes)
+    with atomic_write(folder/BODY) as f: f.write_bytes(save(body, notes))
 
 def _train_imitator(cfg, enc, files, sizes, targets, work, n_workers): # -> last row of its history, `SpeciesNet`
     held, n, device = len(targets)//16, round(enc.seconds*cfg.sample_rate), default_device()

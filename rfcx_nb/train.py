@@ -43,7 +43,7 @@ from fastai.torch_core import default_device, distrib_barrier, get_model, num_di
 from fastcore.basics import patch
 from joblib.externals.loky import ProcessPoolExecutor
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 import fastai.callback.fp16, fastai.callback.schedule # they add to_fp16 and fit_one_cycle to Learner
 
 # %% ../nbs/04_train.ipynb #dae8a7a3
@@ -270,7 +270,8 @@ def save(
     if scaler := getattr(self.learn, "scaler", None):
         sd |= {k: torch.tensor(scaler.state_dict()[k]) for k in ("scale", "_growth_tracker")}
     self.write_history()
-    with atomic_write(self.file) as f: save_file({k: v.detach().cpu().contiguous() for k, v in sd.items()}, f)
+    sd = {k: v.detach().cpu().contiguous() for k, v in sd.items()}
+    with atomic_write(self.file) as f: f.write_bytes(save(sd)) # as in `save_weights`
 
 @patch
 def write_history(self:Checkpoint):
