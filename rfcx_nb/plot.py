@@ -60,7 +60,8 @@ def show_mel(
     black, white = np.quantile(x, (.5, .9995))
     kw = dict(origin="lower", aspect="auto", cmap="magma", vmin=black, vmax=white) | kw
     ax.imshow(x, extent=(start, start + x.shape[1]*sound.frame_seconds, -.5, len(x)-.5), **kw)
-    khz = [o for o in (.5, 1, 2, 4, 8, 16) if sound.fmin < o*1000 < sound.fmax_hz]
+    khz = [o for o in (.1, .2, .5, 1, 2, 4, 8, 16, 32, 64, 128) if sound.fmin < o*1000 < sound.fmax_hz]
+    if sound.fmax_hz > 4000: khz = [o for o in khz if o >= .5] # the lowest would lie on top of each other
     bands = librosa.mel_frequencies(len(x)+2, fmin=sound.fmin, fmax=sound.fmax_hz)[1:-1]
     ax.set_yticks(np.interp(np.array(khz)*1000, bands, range(len(x))), [f"{o:g}" for o in khz])
     ax.set(xlabel="s", ylabel="kHz", title=title)
