@@ -521,6 +521,6 @@ def rfcx_survey(
         print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
               "activity.png count all detections")
     met = f", of which {len(counts)} meet the rule" if rule else ""
-    digits = 1 if e.hours.sum() >= 1 else 3
-    print(f"{path/'survey'}: {e.hours.sum():.{digits}f} recorder-hours at {e.site.nunique()} sites, {len(summary)} species, "
+    hours = round(e.hours.sum(), 1) if e.hours.sum() >= 1 else round(e.hours.sum(), 3)
+    print(f"{path/'survey'}: {hours} recorder-hours at {e.site.nunique()} sites, {len(summary)} species, "
           f"{len(d)} detections{met}")
