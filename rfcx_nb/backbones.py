@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WEIGHT_PACKAGES', 'PRETRAINED', 'read_weights', 'match_weights', 'find_weights', 'prune_unused', 'truncate_backbone',
-           'body_notes', 'create_model', 'save_weights', 'load_weights']
+           'body_notes', 'create_model', 'write_tensors', 'save_weights', 'load_weights']
 
 # %% ../nbs/03a_backbones.ipynb #406334ad
 from .core import atomic_write, InputError
@@ -174,12 +174,19 @@ def create_model(
     return freeze(net, min(stride, 16)) if frozen and file is not None else net
 
 # %% ../nbs/03a_backbones.ipynb #aa3c7127
+def write_tensors(
+    tensors,    # Dict of name to tensor
+    file,       # A `.safetensors` file
+    notes=None):# Dict of texts for its header
+    "Write `tensors`; `file` is either complete or unchanged."
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    with atomic_write(file) as f: f.write_bytes(save(tensors, notes)) # `save_file` has a temporary name of its own
+
 def save_weights(
     net,   # Any module
     file): # A `.safetensors` file
     "Write the weights of `net`; `file` is either complete or unchanged."
-    tensors = {k: v.contiguous() for k, v in net.state_dict().items()}
-    with atomic_write(file) as f: f.write_bytes(save(tensors)) # `save_file` has a temporary name of its own
+    write_tensors(net.state_dict(), file)
 
 def load_weights(
     net,   # A module like the one that was saved

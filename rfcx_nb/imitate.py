@@ -8,6 +8,7 @@ __all__ = ['PART', 'BODY', 'mix_sounds', 'mixture_features', 'FeatureHead', 'imi
 
 # %% ../nbs/04d_imitate.ipynb #10ef7ebe
 from .cli import quiet_worker
+from .backbones import write_tensors
 from .core import atomic_write, InputError, progress
 from .distributed import DistributedDL
 from .encoder import get_encoder
@@ -23,7 +24,6 @@ from pathlib import Path
 import torch.nn.functional as F, numpy as np, soxr, torch
 from fastai.data.core import DataLoaders
 from fastai.torch_core import default_device
-from safetensors.torch import save
 from torch import nn
 
 # %% ../nbs/04d_imitate.ipynb #fb05ffb3
@@ -169,9 +169,8 @@ def _imitate(cfg, name, files, folder, count, epochs, n_workers): # As for `imit
     last, net = _train_imitator(cfg, enc, files, sizes, targets, work, n_workers)
     print(f"{cfg.model} imitates {Path(name).stem} on {count} mixtures: cosine {last.cosine:.2f} with its features, "
           "on mixtures that it has not heard")
-    body = {k: v.detach().cpu().contiguous() for k, v in net.body.state_dict().items()}
     notes = dict(rfcx_nb="body", encoder=Path(name).stem, licence=enc.licence)
-    with atomic_write(folder/BODY) as f: f.write_bytes(save(body, notes))
+    write_tensors(net.body.state_dict(), folder/BODY, notes)
 
 def _train_imitator(cfg, enc, files, sizes, targets, work, n_workers): # -> last row of its history, `SpeciesNet`
     held, n, device = len(targets)//16, round(enc.seconds*cfg.sample_rate), default_device()

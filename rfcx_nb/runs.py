@@ -435,10 +435,12 @@ def soft_ids(
     return [k for k in pseudo_table(cfg).recording_id.unique() if stored_input(cfg, store, k).exists()]
 
 # %% ../nbs/03g_runs.ipynb #5c1f0a9f
-def _steady_hint(boxes, cfg, store, names): # Box table; `RunConfig`; store; of the species -> a sentence, or ""
+def _ends(boxes, cfg, store): # Box table; `RunConfig`; wave store -> dict of recording id to its length, in s
+    return {k: len(open_wave(stored_input(cfg, store, k)))/cfg.sample_rate for k in boxes.recording_id.unique()}
+
+def _steady_hint(boxes, cfg, ends, names): # Box table; `RunConfig`; from `_ends`; of the species -> a sentence, or ""
     if cfg.encoder or not cfg.subtract_band_mean: return ""
     tp = boxes[boxes.is_tp]
-    ends = {k: len(open_wave(stored_input(cfg, store, k)))/cfg.sample_rate for k in tp.recording_id.unique()}
     size, crop = tp.t_max - tp.t_min, cfg.crop_frames*cfg.frame_seconds
     whole = (size >= np.maximum(.9*tp.recording_id.map(ends), 3*crop)).groupby(tp.species_id).mean()
     these = ", ".join(names[k] for k in whole.index[whole > .5][:5])
@@ -473,9 +475,7 @@ def default_epochs(
     if cfg.objective.masked and not boxes.is_tp.all(): n *= 2 # as many denied boxes, see `balanced_indices`
     return max(10, round(400*min(cfg.bs, n)/n))
 
-def _inside(boxes, cfg, store): # Box table without the boxes that begin after their recording has ended; names them
-    if cfg.encoder: return boxes
-    ends = {k: len(open_wave(stored_input(cfg, store, k)))/cfg.sample_rate for k in boxes.recording_id.unique()}
+def _inside(boxes, ends): # Box table without the boxes that begin after their recording has ended; names them
     late = boxes[boxes.t_min >= boxes.recording_id.map(ends)]
     for b in late.head(3).itertuples():
         print(f"left out: a box of {b.recording_id} begins at {b.t_min:g} s, but the recording ends at "
@@ -515,11 +515,12 @@ def load_training_data(
     if not boxes.is_tp.any():
         raise InputError(f"no recording with a confirmed box can be read from {as_path(path)/'train'}: are the ids "
                          "of train_tp.csv the names of the files, without their ending?")
-    boxes = _inside(boxes, cfg, store)
+    ends = {} if cfg.encoder else _ends(boxes, cfg, store)
+    if ends: boxes = _inside(boxes, ends)
     heard, names = set(boxes.species_id[boxes.is_tp]), species_names(path, len(cfg.species))
     silent = [s for k, s in enumerate(names) if k not in heard]
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
-    hints = *_band_hints(boxes, cfg, names), _steady_hint(boxes, cfg, store, names), _yes_hint(boxes, cfg)
+    hints = *_band_hints(boxes, cfg, names), _steady_hint(boxes, cfg, ends, names), _yes_hint(boxes, cfg)
     for s in filter(None, hints): print(s)
     if not cfg.encoder and (n := empty_bands(cfg)):
         print(f"{n} of {cfg.n_mels} mel bands hold no frequency at {cfg.sample_rate} Hz: for a new run give a larger "

@@ -9,7 +9,7 @@ __all__ = ['make_datasets', 'read_pseudo', 'batch_tfms', 'mel_tfms', 'band_rows'
 
 # %% ../nbs/04_train.ipynb #08b14e66
 from .augment import audio_augment, SpecMask, WaveMixup
-from .backbones import save_weights
+from .backbones import save_weights, write_tensors
 from .backends import to_training, train_precision
 from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, progress, working
@@ -43,7 +43,7 @@ from fastai.torch_core import default_device, distrib_barrier, get_model, num_di
 from fastcore.basics import patch
 from joblib.externals.loky import ProcessPoolExecutor
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 import fastai.callback.fp16, fastai.callback.schedule # they add to_fp16 and fit_one_cycle to Learner
 
 # %% ../nbs/04_train.ipynb #dae8a7a3
@@ -270,8 +270,7 @@ def save(
     if scaler := getattr(self.learn, "scaler", None):
         sd |= {k: torch.tensor(scaler.state_dict()[k]) for k in ("scale", "_growth_tracker")}
     self.write_history()
-    sd = {k: v.detach().cpu().contiguous() for k, v in sd.items()}
-    with atomic_write(self.file) as f: f.write_bytes(save(sd)) # as in `save_weights`
+    write_tensors(sd, self.file)
 
 @patch
 def write_history(self:Checkpoint):
