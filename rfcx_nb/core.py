@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['HOST', 'TEMP', 'UMASK', 'InputError', 'as_path', 'existing_path', 'local_path', 'plain_name', 'file_name', 'within',
            'settings', 'AudioConfig', 'atomic_write', 'is_running', 'sweep', 'output_file', 'save_json', 'load_json',
-           'from_dict', 'sanitize', 'csv_escape', 'csv_unescape', 'printable', 'Number', 'raise_bad_rows',
-           'read_csv_table', 'working', 'progress']
+           'from_dict', 'sanitize', 'csv_escape', 'csv_unescape', 'printable', 'Number', 'raise_bad_rows', 'read_text',
+           'find_separator', 'read_csv_table', 'working', 'progress']
 
 # %% ../nbs/core.ipynb #12120b47
 import errno, io, json, os, re, shutil, socket, time, unicodedata, warnings
@@ -278,18 +278,31 @@ def raise_bad_rows(
     raise InputError(f"{file}, row {values.index[i]+2}: {what}: {value!r}{more}")
 
 # %% ../nbs/core.ipynb #2dc18561
-def _read_text(file, what): # A csv file; what it should be -> its text
+def read_text(
+    file, # Any file, or its URL
+    what):# What it should be, for the message
+    "Text in UTF-8, UTF-16 or the Western encoding of old spreadsheets; raises `InputError` if the file holds none."
     try: raw = existing_path(file, what).read_bytes()
     except IsADirectoryError: raise InputError(f"{file} is a folder: expected {what}") from None
-    try: text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError: raise InputError(f"{file} is not UTF-8 text: save it again as CSV in UTF-8") from None
-    if not text.strip(): raise InputError(f"{file} is empty: expected {what}")
-    return text
+    utf_16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for code in ("utf-16",) if utf_16 else ("utf-8-sig", "cp1252", "latin-1"):
+        try: text = raw.decode(code)
+        except UnicodeDecodeError: continue
+        if "\0" in text: break
+        if not text.strip(): raise InputError(f"{file} is empty: expected {what}")
+        return text
+    raise InputError(f"{file} does not hold text: expected {what}")
+
+def find_separator(
+    head): # The line with the names of the columns
+    "What stands between the columns: a comma, a semicolon or a tab."
+    return max(",;\t", key=head.count)
 
 def _parse_csv(text, file, what): # Text of a csv file -> table of text without empty rows; row k has the index k-2
     import pandas as pd # not at the top: its import takes longer than a command may take to answer, see `cli`
     body = text.lstrip() # it begins with the names of the columns
-    try: df = pd.read_csv(io.StringIO(body), dtype=str, keep_default_na=False, skip_blank_lines=False)
+    try: df = pd.read_csv(io.StringIO(body), sep=find_separator(body.splitlines()[0]), dtype=str,
+                          keep_default_na=False, skip_blank_lines=False)
     except ValueError as e:
         if "Calling read" in str(e): raise KeyboardInterrupt from None # Ctrl-C came while pandas read, which hides it
         raise InputError(f"{file} is not a csv table ({' '.join(str(e).split())}): expected {what}") from None
@@ -297,19 +310,11 @@ def _parse_csv(text, file, what): # Text of a csv file -> table of text without 
     df = df.fillna("").set_axis(range(top, top + len(df)))
     return df[(df.iloc[:, 0].str.strip() != "") | (df.iloc[:, 1:] != "").any(axis=1)]
 
-def _check_header(df, columns, text, file): # Raise if one of `columns` is missing
-    missing = [c for c in columns if c not in df]
-    if not missing: return
-    head = text.strip().splitlines()[0]
-    for sep, name in ((";", "semicolons"), ("\t", "tabs")):
-        if set(columns) <= {o.strip('"') for o in head.split(sep)}:
-            raise InputError(f"{file} has {name} between its columns: save it again with commas")
-    raise InputError(f"{file} has no column {', '.join(missing)}; it has {', '.join(df)[:200]}")
-
 # %% ../nbs/core.ipynb #9f8d9624
-def _to_number(col, kind, file): # (n_rows,) text of a column; its `Number` -> (n_rows,) int or float
+def _to_number(col, kind, file, sep): # (n_rows,) text of a column; its `Number` -> (n_rows,) int or float
     import pandas as pd
     c, text = col.name, col.str.strip()
+    if sep != ",": text = text.where(text.str.contains(".", regex=False), text.str.replace(",", ".", regex=False))
     x = pd.to_numeric(text, errors="coerce").astype(float)
     blank = text.str.lower().isin(["", "nan"]) & kind.empty
     comma = " (write it with a decimal point)" if col.str.contains(",").any() else ""
@@ -333,12 +338,13 @@ def read_csv_table(
     key=None,      # Column in which no value may occur twice
     n_rows=None):  # If given, the numbers in `key` must be 0 to `n_rows`-1, and the rows are put in their order
     "The table, checked; raises `InputError` with file, row and column."
-    text = _read_text(file, what)
-    df = _parse_csv(text, file, what)
-    _check_header(df, columns, text, file)
+    text = read_text(file, what)
+    df, sep = _parse_csv(text, file, what), find_separator(text.lstrip().splitlines()[0])
+    missing = [c for c in columns if c not in df]
+    if missing: raise InputError(f"{file} has no column {', '.join(missing)}; it has {', '.join(df)[:200]}")
     for c, kind in columns.items():
         if kind is str: df[c] = df[c].map({s: csv_unescape(s) for s in df[c].unique()})
-        else: df[c] = _to_number(df[c], kind, file)
+        else: df[c] = _to_number(df[c], kind, file, sep)
     if key: raise_bad_rows(file, df[key].duplicated(), f"{key} is there twice", df[key])
     return df if n_rows is None else _check_keys(df, key, n_rows, file)
 

@@ -123,10 +123,9 @@ def read_recordings(
     what = (f"a table with the column recording and any of {', '.join(RECORDING_COLS[1:])}, or with the column site "
             "and any of latitude, longitude, utc_offset")
     there = list(read_csv_table(file, {}, what))
-    names = {o.strip('"') for k in there for o in re.split("[;\t]", k)} # of a table without commas too
-    if not names & {"site", "recording"}:
+    if not {"site", "recording"} & set(there):
         raise InputError(f"{file} has no column site or recording, in small letters; it has {', '.join(there)[:200]}")
-    key = "recording" if "recording" in names else "site"
+    key = "recording" if "recording" in there else "site"
     kinds = {key: str} | dict(latitude=Number(-90, 90, empty=True), longitude=Number(-180, 180, empty=True),
                               utc_offset=Number(-14, 14, empty=True))
     if key == "recording": kinds |= dict(site=str, start=str, seconds=Number(0, empty=True))
