@@ -106,11 +106,10 @@ class Singer:
     distance:float  # 0 is near and 1 is far
 
 def singer(
-    row,        # A row of `CALL_TYPES`, or anything else with `f_min`, `f_max` and `seconds`
-    rng,        # Random generator
-    voice=None):# Its `Voice`; that of the row's `kind` if None
+    row, # A row of `CALL_TYPES`
+    rng):# Random generator
     "A `Singer` of the call type `row`."
-    v = voice or VOICES[row.kind]
+    v = VOICES[row.kind]
     v = replace(v, buzz=v.buzz*rng.uniform(.8, 1.25), attack=v.attack*rng.uniform(.8, 1.25),
                 accel=v.accel*rng.uniform(.85, 1.15), fill=min(.97, v.fill*rng.uniform(.85, 1.15)))
     return Singer(v, row.f_min, row.f_max, row.seconds, rng.normal(0, .05)/v.harmonics, rng.uniform(.72, .95),
