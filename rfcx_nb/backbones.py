@@ -137,7 +137,7 @@ def body_notes(file): # Any file
     try:
         with safe_open(file, "pt") as o: notes = o.metadata() or {}
     except (SafetensorError, OSError): return {}
-    return notes if notes.get("rfcx_nb") == "body" else {}
+    return notes if notes.get("rfcx_nb") == "body" and {"encoder", "licence"} <= set(notes) else {}
 
 # %% ../nbs/03a_backbones.ipynb #858d6676
 def create_model(
