@@ -12,7 +12,8 @@ extras["dev"] += extras["weights"] + extras["cluster"] + extras["export"]
 
 setup(name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], license="Apache-2.0",
       author=cfg["author"], author_email=cfg["author_email"], url=cfg["git_url"], keywords=cfg["keywords"].split(),
-      packages=find_packages(include=["rfcx_nb", "rfcx_nb.*"]), python_requires=f">={cfg['min_python']}",
+      packages=find_packages(include=["rfcx_nb", "rfcx_nb.*"]), package_data={"rfcx_nb": ["*.safetensors"]},
+      python_requires=f">={cfg['min_python']}",
       install_requires=cfg["requirements"].split(), extras_require=extras,
       entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": ["rfcx_nb=rfcx_nb._modidx:d"]},
       long_description=(here/"README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",

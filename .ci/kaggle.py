@@ -12,7 +12,7 @@ from time import perf_counter
 
 LACKS = ["rfcx_nb", "nnAudio", "audiomentations", "numpy-minmax", "numpy-rms", "python-stretch"]
 NOTEBOOK = Path(__file__).resolve().parents[1]/"nbs"/"kaggle_kernel.ipynb"
-COMPETITION, MODEL = "rfcx-species-audio-detection", "tf_efficientnet_lite0"
+COMPETITION = "rfcx-species-audio-detection"
 
 def cells():
     nb = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
@@ -100,24 +100,20 @@ def main(env, work):
     work.mkdir(parents=True)
     data, ns = make_forest(work/"data", n_train=24, n_test=5, n_species=5, seconds=8, n_workers=0), {}
     for src in cells(): # the notebook's own way of making what is attached
-        if re.search(r"^import importlib|\nMODEL|^NEEDS|^def make_weights", src): exec(src, ns)
+        if re.search(r"^import importlib|\nMODEL|^NEEDS", src): exec(src, ns)
     ns["make_wheels"](work/"wheels", NOTEBOOK.parents[1], [f"{sys.version_info[0]}.{sys.version_info[1]}"])
-    ns["make_weights"](work/"weights")
     image(env, work/"image")
     old = lambda **kw: {COMPETITION: data, "rfcx-nb-wheels": work/"wheels", **kw}
     new = lambda **kw: {f"competitions/{COMPETITION}": data, "datasets/you/rfcx-nb-wheels/wheels": work/"wheels", **kw}
-    weights = {"datasets/you/rfcx-nb-weights": work/"weights"}
     with ThreadPoolExecutor(2) as ex:
-        stories = (("stopped", new(**weights)), ("no weights", old()), ("nothing attached", {}),
-                   ("no wheels", {COMPETITION: data}))
+        stories = ("stopped", new()), ("nothing attached", {}), ("no wheels", {COMPETITION: data})
         (cut, one), *lacking = ex.map(lambda o: kaggle(work, *o), stories)
     says(cut, "ended: KeyboardInterrupt")
-    texts = (f"{MODEL}.safetensors: attach a dataset with ImageNet's weights",
-             "train_tp.csv: attach the competition's data", "rfcx_nb-*.whl: attach the dataset of wheels")
+    texts = "train_tp.csv: attach the competition's data", "rfcx_nb-*.whl: attach the dataset of wheels"
     for (said, _), text in zip(lacking, texts):
         says(said, f"ended: FileNotFoundError: /kaggle/input holds no {text}")
     shutil.rmtree(one/"waves") # it is made again
-    said, two = kaggle(work, "goes on", new(**weights, **{"notebooks/you/kernel": one}))
+    said, two = kaggle(work, "goes on", new(**{"notebooks/you/kernel": one}))
     says(said, "going on after epoch 2 of 2", "installed: audiomentations", "nnaudio", "rfcx-nb",
          "submission.csv: 5 rows")
     for line in re.findall("^(?:installed|  note): .*", said, re.M): print("   ", line)

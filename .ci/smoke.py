@@ -30,6 +30,8 @@ modules = (m.name.removeprefix("rfcx_nb.") for m in walk_packages(rfcx_nb.__path
 names = sorted(m for m in modules if not m.startswith("_"))
 for name in names: import_module(f"rfcx_nb.{name}")
 ok("imports " + ", ".join(names))
+from rfcx_nb.backbones import CALLS
+assert CALLS.exists(), "the wheel lacks the weights that rfcx_train starts from"
 
 # Every command. Its help page takes about half a second, may take ten on a busy machine, and imports nothing heavy
 commands = sorted(e.name for e in entry_points(group="console_scripts") if e.module.startswith("rfcx_nb."))

@@ -576,7 +576,7 @@ def _licence(cfg, folder): # sentence about the weights of the run in `folder`
     if teacher.get("licence"):
         binding = (f"It has learned from `{teacher['name']}`, which hears by the encoder "
                    f"`{teacher['model']}`: {teacher['licence']}")
-    elif notes:
+    elif notes.get("encoder"):
         licence = notes["licence"] or "no licence is stated"
         binding = f"Its body has imitated the encoder `{notes['encoder']}`: {licence}"
     if binding: return f"{binding}. Treat that licence as binding for these weights too."
