@@ -333,7 +333,7 @@ def odd_runs():
             "weights are a pickle": edit(weights, lambda b: b"\x80\x04cos\nsystem\n(S'touch hacked'\ntR.")}
 
 def odd_thresholds():
-    changes = {"with semicolons": lambda s: s.replace(",", ";"), "in UTF-16": lambda s: s.encode("utf-16"),
+    changes = {"with other columns": lambda s: s.replace("threshold", "cut"), "no text": lambda s: b"\0\1\2",
                "a threshold of 2": lambda s: with_threshold(s, "2"),
                "species_id twice": lambda s: s.replace("\n1,", "\n0,"),
                "a row less": lambda s: s[:s.rstrip().rfind("\n")+1]}
