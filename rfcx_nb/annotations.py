@@ -11,9 +11,9 @@ __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'FILENAME_TIME', 'MI
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
 from .cli import command
-from .core import (as_path, atomic_write, csv_escape, csv_unescape, existing_path, find_separator, InputError,
-                          local_path, Number, printable, progress, raise_bad_rows, read_csv_table, read_text,
-                          sanitize, working)
+from .core import (as_path, atomic_write, csv_escape, csv_unescape, decimal_points, existing_path,
+                          find_separator, InputError, local_path, Number, printable, progress, raise_bad_rows,
+                          read_csv_table, read_text, sanitize, working)
 from .crops import BOX_COLS
 from .preprocess import AUDIO_EXTS, find_recordings, open_audio
 import csv, io, os, re
@@ -43,9 +43,7 @@ VERDICTS = (dict.fromkeys(("yes", "y", "true", "1", "1.0", "tp", "confirmed", "p
 # %% ../nbs/01a_annotations.ipynb #70d738e3
 def parse_numbers(x): # Series of texts
     "`x` as numbers, with a decimal point or comma; nan for anything else."
-    x = x.str.strip()
-    x = x.where(x.str.contains(".", regex=False), x.str.replace(",", ".", regex=False))
-    return pd.to_numeric(x, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    return pd.to_numeric(decimal_points(x.str.strip()), errors="coerce").replace([np.inf, -np.inf], np.nan)
 
 # %% ../nbs/01a_annotations.ipynb #3ee606ed
 def read_audacity(lines): # Lines of a label track
@@ -86,9 +84,7 @@ def _read_rows(file, text, sep, n): # For messages; a table; its separator; numb
     return df[(df.drop(columns="row") != "").any(axis=1)]
 
 # %% ../nbs/01a_annotations.ipynb #76b8c4fc
-def _fix_raven_rows(file, out, df, heads): # For messages; boxes; the table and its headings -> one row per selection
-    its = "selection", "view", "file offset (s)", "begin path", "begin file"
-    col = {h.lower(): df[i] for i, h in enumerate(heads) if h.lower() in its}
+def _fix_raven_rows(file, out, col): # For messages; boxes; the columns by small letters -> one row per selection
     if "begin file" in col and "recording" in out: # a path may be missing
         out["recording"] = out.recording.where(out.recording != "", col["begin file"])
     if "file offset (s)" in col:
@@ -104,9 +100,8 @@ def _fix_raven_rows(file, out, df, heads): # For messages; boxes; the table and 
     return out[~key.sort_values("wave", kind="stable").duplicated([*one, "selection"]).sort_index()]
 
 # %% ../nbs/01a_annotations.ipynb #360b1e29
-def _fix_kaleidoscope_rows(file, out, df, heads): # As of `_fix_raven_rows` -> with folders and ends
-    col = {h.lower(): df[i] for i, h in enumerate(heads) if h.lower() in ("folder", "in file")}
-    if len(col) == 2: out["recording"] = col["folder"] + "/" + col["in file"]
+def _fix_kaleidoscope_rows(file, out, col): # As of `_fix_raven_rows` -> with folders and ends
+    if {"folder", "in file"} <= set(col): out["recording"] = col["folder"] + "/" + col["in file"]
     if "duration" in out and "end" not in out:
         out["end"] = (parse_numbers(out.start) + parse_numbers(out.duration)).astype(str)
     return out
@@ -132,8 +127,8 @@ def name_time(
     return None, ""
 
 # %% ../nbs/01a_annotations.ipynb #bb0749e1
-def _fix_arbimon_rows(file, out, df, heads): # As of `_fix_raven_rows` -> seconds from the beginning of the recording
-    col, clock = {h.lower(): df[i] for i, h in enumerate(heads)}, ["year", "month", "day", "hour", "minute"]
+def _fix_arbimon_rows(file, out, col): # As of `_fix_raven_rows` -> seconds from the beginning of the recording
+    clock = ["year", "month", "day", "hour", "minute"]
     if not {"recording", "x1", *clock} <= set(col): return out
     minute = pd.to_datetime(pd.DataFrame({k: parse_numbers(col[k]) for k in clock}), errors="coerce")
     began = pd.to_datetime(out.recording.map({k: name_time(k)[0] for k in out.recording.unique()})).dt.floor("min")
@@ -159,7 +154,8 @@ def read_delimited(
     find = _find_columns(file, heads, label)
     df = _read_rows(file, text, sep, len(heads))
     out = pd.DataFrame({k: df[i] for k, i in find.items()} | dict(row=df.row))
-    for fix in (_fix_raven_rows, _fix_kaleidoscope_rows, _fix_arbimon_rows): out = fix(file, out, df, heads)
+    col = {h.lower(): df[i] for i, h in enumerate(heads)}
+    for fix in (_fix_raven_rows, _fix_kaleidoscope_rows, _fix_arbimon_rows): out = fix(file, out, col)
     return out
 
 # %% ../nbs/01a_annotations.ipynb #4f9cc9be

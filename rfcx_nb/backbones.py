@@ -75,12 +75,19 @@ def _imagenet_weights(arch, must): # ImageNet weights of a package or of the hub
 
 PRETRAINED = "auto", "true", "false" # Words for weights to start from; anything else names a file or a package
 
+CALLS = Path(str(files("rfcx_nb")/"calls.safetensors")) # A body that `rfcx_pretrain` has trained
+CALLS_FIT = "tf_efficientnet_lite0", 16, True # Its network, stride and second channel
+
 def find_weights(
-    arch,              # timm's name of the network
-    pretrained="auto"): # "auto", "true", "false", a file of weights, or an installed package that holds one
+    arch,               # timm's name of the network
+    pretrained="auto",  # "auto", "true", "false", a file of weights, or an installed package that holds one
+    stride=32,          # Frames to a column of features
+    freq_channel=False):# Does it have a second channel?
     "What to start `arch` from (a file, \"hub\", or None for random weights), and a description; raises `InputError`."
     p = str(pretrained)
     if p.lower() == "false": return None, "random weights"
+    if p.lower() == "auto" and (arch, stride, freq_channel) == CALLS_FIT and CALLS.exists():
+        return CALLS, "the weights of this package, which have learned from invented calls"
     if p.lower() in ("auto", "true"): return _imagenet_weights(arch, p.lower() == "true")
     if (file := Path(os.path.expanduser(p))).is_file(): return file, f"weights of {p}"
     if f := _in_package(p): return f, f"weights of the package {p}"
@@ -134,21 +141,18 @@ def _body(arch, stride, n_mels, file): # A body at `stride`, with the weights of
     return timm.create_model(arch, in_chans=1, num_classes=0, global_pool="", **how)
 
 def body_notes(file): # Any file
-    "Dict of `encoder` and `licence` if `file` is the body of a `SpeciesNet`, as `rfcx_pretrain` writes it; else empty."
+    "Dict of `encoder` and `licence` (two empty texts by `rfcx_pretrain`) if `file` is a body; else empty."
     try:
         with safe_open(file, "pt") as o: notes = o.metadata() or {}
     except (SafetensorError, OSError): return {}
     return notes if notes.get("rfcx_nb") == "body" and {"encoder", "licence"} <= set(notes) else {}
 
 # %% ../nbs/03a_backbones.ipynb #858d6676
-CALLS = Path(str(files("rfcx_nb")/"calls.safetensors")) # A body that `rfcx_pretrain` has trained
-CALLS_FIT = "tf_efficientnet_lite0", 16, True # Its network, stride and second channel
-
 def create_model(
     arch:str="densenet121", # Any of timm's networks that gives a map of features
     n_species:int=24,      # Outputs
     head_ps:float=.8,      # Dropout of the head
-    pretrained="auto",     # Weights to start from, as `find_weights` takes them; auto: `CALLS` if that fits
+    pretrained="auto",     # Weights to start from, as `find_weights` takes them
     verbose=True,          # Print where the weights are from?
     frozen=False,          # Fix the weights of the first layers with `freeze`, unless they are random?
     stride:int=32,         # Frames to a column of features: 32, or 8 or 16 to leave the last layers out
@@ -158,9 +162,7 @@ def create_model(
     margin=0):             # Frames at both ends of the input that the body sees and the head does not
     "A `SpeciesNet` of timm's `arch`; raises `InputError` if that does not fit."
     _check_arch(arch)
-    if str(pretrained).lower() == "auto" and (arch, stride, freq_channel) == CALLS_FIT and CALLS.exists():
-        file, description = CALLS, "weights of rfcx_nb, which has learned from invented calls"
-    else: file, description = find_weights(arch, pretrained)
+    file, description = find_weights(arch, pretrained, stride, freq_channel)
     if verbose: print(f"{arch}: {description}")
     own = isinstance(file, Path) and body_notes(file)
     try:

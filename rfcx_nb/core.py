@@ -6,7 +6,7 @@
 __all__ = ['HOST', 'TEMP', 'UMASK', 'InputError', 'as_path', 'existing_path', 'local_path', 'plain_name', 'file_name', 'within',
            'settings', 'AudioConfig', 'atomic_write', 'is_running', 'sweep', 'output_file', 'save_json', 'load_json',
            'from_dict', 'sanitize', 'csv_escape', 'csv_unescape', 'printable', 'Number', 'raise_bad_rows', 'read_text',
-           'find_separator', 'read_csv_table', 'working', 'progress']
+           'find_separator', 'decimal_points', 'read_csv_table', 'working', 'progress']
 
 # %% ../nbs/core.ipynb #12120b47
 import errno, io, json, os, re, shutil, socket, time, unicodedata, warnings
@@ -298,23 +298,27 @@ def find_separator(
     "What stands between the columns: a comma, a semicolon or a tab."
     return max(",;\t", key=head.count)
 
-def _parse_csv(text, file, what): # Text of a csv file -> table of text without empty rows; row k has the index k-2
+def _parse_csv(text, file, what): # Text of a csv file -> table of text without empty rows (row k: index k-2), separator
     import pandas as pd # not at the top: its import takes longer than a command may take to answer, see `cli`
     body = text.lstrip() # it begins with the names of the columns
-    try: df = pd.read_csv(io.StringIO(body), sep=find_separator(body.splitlines()[0]), dtype=str,
-                          keep_default_na=False, skip_blank_lines=False)
+    sep = find_separator(body.partition("\n")[0])
+    try: df = pd.read_csv(io.StringIO(body), sep=sep, dtype=str, keep_default_na=False, skip_blank_lines=False)
     except ValueError as e:
         if "Calling read" in str(e): raise KeyboardInterrupt from None # Ctrl-C came while pandas read, which hides it
         raise InputError(f"{file} is not a csv table ({' '.join(str(e).split())}): expected {what}") from None
     top = text[:-len(body)].count("\n") # blank lines above
     df = df.fillna("").set_axis(range(top, top + len(df)))
-    return df[(df.iloc[:, 0].str.strip() != "") | (df.iloc[:, 1:] != "").any(axis=1)]
+    return df[(df.iloc[:, 0].str.strip() != "") | (df.iloc[:, 1:] != "").any(axis=1)], sep
 
 # %% ../nbs/core.ipynb #9f8d9624
+def decimal_points(text): # Series of texts
+    "`text` with decimal commas as points, where there is no point already."
+    return text.where(text.str.contains(".", regex=False), text.str.replace(",", ".", regex=False))
+
 def _to_number(col, kind, file, sep): # (n_rows,) text of a column; its `Number` -> (n_rows,) int or float
     import pandas as pd
     c, text = col.name, col.str.strip()
-    if sep != ",": text = text.where(text.str.contains(".", regex=False), text.str.replace(",", ".", regex=False))
+    if sep != ",": text = decimal_points(text)
     x = pd.to_numeric(text, errors="coerce").astype(float)
     blank = text.str.lower().isin(["", "nan"]) & kind.empty
     comma = " (write it with a decimal point)" if col.str.contains(",").any() else ""
@@ -339,7 +343,7 @@ def read_csv_table(
     n_rows=None):  # If given, the numbers in `key` must be 0 to `n_rows`-1, and the rows are put in their order
     "The table, checked; raises `InputError` with file, row and column."
     text = read_text(file, what)
-    df, sep = _parse_csv(text, file, what), find_separator(text.lstrip().splitlines()[0])
+    df, sep = _parse_csv(text, file, what)
     missing = [c for c in columns if c not in df]
     if missing: raise InputError(f"{file} has no column {', '.join(missing)}; it has {', '.join(df)[:200]}")
     for c, kind in columns.items():

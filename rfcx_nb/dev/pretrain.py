@@ -12,7 +12,7 @@ from ..cli import command, quiet_worker
 from ..core import InputError, output_file, working
 from ..crops import mel_rows
 from ..distributed import DistributedDL
-from ..model import BandHead, log_mean_exp
+from ..model import BandHead, log_mean_exp, rows_in_bands
 from ..runs import adopt, build_model, make_config, save_config
 from ..train import fit, loader_processes, make_learner, mel_tfms, with_precision
 import shutil
@@ -195,9 +195,9 @@ class CallGroups:
     bands, as shares of the height of the spectrogram."""
     def __init__(self,
         n_groups, # Groups in an epoch
-        cfg,      # `RunConfig`: the sample rate and the length
+        cfg,      # `RunConfig` with the sample rate `SR`
         seed=None): # For groups that are always the same; new ones each time if None
-        self.n_groups, self.cfg, self.seed = n_groups, cfg, seed # at `SR`
+        self.n_groups, self.cfg, self.seed = n_groups, cfg, seed
         self.split_idx = 1 if seed is not None else 0 # fastai's mark for transforms of one split only
 
     def __len__(self): return self.n_groups
@@ -222,8 +222,7 @@ def embed(
     scores, # (n, 128, rows, columns)
     bands): # (n, 2) edges of each sound's band, as shares of the height
     "(n, 128) vectors of length 1."
-    rows = torch.arange(scores.shape[2], device=scores.device)/scores.shape[2]
-    here = ((rows < bands[:, 1:]) & (rows + 1/len(rows) > bands[:, :1])).to(scores.dtype)
+    here = rows_in_bands(bands, scores.shape[2])
     z = (scores*here[:, None, :, None]).sum(2)/here.sum(1).clamp(min=1)[:, None, None]
     return F.normalize(log_mean_exp(z), dim=1)
 
