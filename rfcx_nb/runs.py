@@ -145,7 +145,7 @@ def adopt(
         if x.resolve() == y.resolve() or (x.name == y.name and not x.exists()): a[k] = b[k] # perhaps moved
     diff = [f"{k}={a[k]}, now {b[k]}" for k in b if a[k] != b[k]]
     if diff: raise InputError(f"{folder} was trained with {'; '.join(diff)}: choose another --model_name "
-                              "(of rfcx_distill: --student)")
+                              "(of rfcx_distill: --student; of rfcx_pretrain: --out)")
     return old
 
 # %% ../nbs/03g_runs.ipynb #f910601b

@@ -9,7 +9,7 @@ __all__ = ['make_datasets', 'read_pseudo', 'batch_tfms', 'mel_tfms', 'band_rows'
 
 # %% ../nbs/04_train.ipynb #08b14e66
 from .augment import audio_augment, SpecMask, WaveMixup
-from .backbones import save_weights, write_tensors
+from .backbones import find_weights, save_weights, write_tensors
 from .backends import to_training, train_precision
 from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, progress, working
@@ -165,7 +165,7 @@ def get_learner(
     names=()): # Names of the species, for an encoder that knows some of them
     "fastai `Learner` with the loss, mixup, gradient clipping and precision of `cfg`."
     if net is None:
-        net = build_model(cfg)
+        net = build_model(cfg, verbose=False)
         if not cfg.encoder: net.head.set_bands(band_rows(cfg, dls.train_ds.boxes)/cfg.n_mels)
         elif names and has_classes(cfg.model): net.set_classes(*get_encoder(cfg.model).class_layer(names))
     loss, cbs = cfg.objective, []
@@ -427,7 +427,8 @@ def init_run(
         keep_names(folder, path, len(cfg.species))
         save_config(folder, cfg) # after the folds: a run that is refused leaves its name free
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
-    said = known_species(cfg.model, read_thresholds(folder, len(cfg.species)).species) if cfg.encoder else ""
+    if cfg.encoder: said = known_species(cfg.model, read_thresholds(folder, len(cfg.species)).species)
+    else: said = f"{cfg.model}: {find_weights(cfg.model, cfg.pretrained, cfg.stride, cfg.freq_channel)[1]}"
     if said: print(said)
     world_size, n = f", {num_distrib()} processes" if num_distrib() > 1 else "", data.boxes.is_tp.sum()
     print(f"{data.boxes.recording_id.nunique()} recordings, {n} boxes confirmed and {len(data.boxes) - n} denied, "
