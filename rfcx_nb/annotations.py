@@ -6,8 +6,9 @@
 __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'MISSING', 'VERDICTS', 'FILENAME_TIME', 'MIN_BOXES', 'parse_numbers',
            'read_audacity', 'name_time', 'read_delimited', 'add_heard', 'read_boxes_table', 'write_raven',
            'write_audacity', 'write_boxes_csv', 'is_safe_id', 'write_per_recording', 'path_parts', 'matcher',
-           'match_table', 'read_tables', 'match_recordings', 'durations', 'check_rows', 'read_species_ids',
-           'number_species', 'write_training_tables', 'symlink_recordings', 'import_report', 'rfcx_import']
+           'match_table', 'read_tables', 'other_folders', 'tell_moved', 'match_recordings', 'durations', 'check_rows',
+           'read_species_ids', 'number_species', 'write_training_tables', 'symlink_recordings', 'import_report',
+           'rfcx_import']
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
 from .cli import command
@@ -342,12 +343,23 @@ def _no_match(name, table, ks, path): # Why `ks`, the recordings that fit a name
     return (f"{what} names no recording, and none in {path} is called like it: write the name of the recording into a "
             "column recording")
 
-def _elsewhere(found): # Dict of (name, table) to recordings -> keys whose folders are others than their recording's
-    def shares(o): # 1 if a folder has the same name in both, 0 if none has, nan if there is nothing to compare
+def other_folders(
+    found): # Dict of (name, table) to the ids that fit
+    "Keys whose folder is not that of their recording: lists of those whose table names folders as here, and others."
+    def shares(o): # 1 if the folders have the same name, 0 if not, nan if there is nothing to compare
         name, theirs = (path_parts(s)[1:] for s in (o[0] or o[1], found[o][0] if len(found[o]) == 1 else ""))
         return float(name[0] == theirs[0]) if name and theirs else np.nan
     df = pd.DataFrame([(o, o[0] and o[1], shares(o)) for o in found], columns=["key", "table", "same"])
-    return list(df.key[(df.same == 0) & (df.groupby("table").same.transform("max") == 1)])
+    differs, here = df.same == 0, df.groupby("table").same.transform("max") == 1
+    return list(df.key[differs & here]), list(df.key[differs & ~here])
+
+def tell_moved(
+    found,# As for `other_folders`
+    keys):# Those whose recording is used, though its folder is another
+    "Print the first of them."
+    for o in keys[:1]:
+        more = f"; {len(keys) - 1} others are in other folders, too" if len(keys) > 1 else ""
+        print(f"  {printable(o[0] or o[1])} is taken for {printable(found[o][0])}, in another folder{more}")
 
 def match_recordings(
     df,   # Rows of `read_tables`
@@ -358,7 +370,9 @@ def match_recordings(
     for name, table in df[["recording", "table"]].drop_duplicates().itertuples(index=False):
         found[name, table] = match(name) if name else match_table(match, Path(table))
         if len(found[name, table]) > 1 and name: found[name, table] = match((Path(table).parent/name).as_posix())
-    for o in _elsewhere(found): found[o] = [] # siteC/0300 of a table that names siteA and siteB as here
+    away, moved = other_folders(found)
+    for o in away: found[o] = [] # siteC/0300 of a table that names siteA and siteB as here
+    tell_moved(found, moved)
     key = pd.Series(list(zip(df.recording, df.table)), df.index, dtype=object)
     return df.assign(recording_id=key.map({o: ks[0] if len(ks) == 1 else "" for o, ks in found.items()}),
                      wrong=key.map({o: _no_match(*o, ks, path) for o, ks in found.items()}))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DETECTION_COLS', 'GAP', 'WRITERS', 'Merged', 'merge_windows', 'detect', 'Writer', 'parse_formats', 'write_detections',
-           'detection_thresholds', 'read_note', 'kept_scores', 'rfcx_detect']
+           'detection_thresholds', 'read_note', 'scored_recordings', 'kept_scores', 'rfcx_detect']
 
 # %% ../nbs/06_detections.ipynb #f54496b2
 from .annotations import write_audacity, write_boxes_csv, write_per_recording, write_raven
@@ -12,6 +12,7 @@ from .backends import check_backend
 from .cli import command
 from .core import (atomic_write, InputError, load_json, local_path, plain_name, printable, progress, save_json,
                           working)
+from .parallel import Parts
 from .runs import FIELD, field_thresholds, load_run
 from .scores import finest_scores, species_of
 from .tiled_inference import (predict, Prediction, read_settings, report_errors, resolve_inputs,
@@ -163,6 +164,16 @@ def read_note(out): # Folder of detections
     res = load_json(f) if f.exists() else {}
     if not isinstance(res, dict): raise InputError(f"{f} was not written by rfcx_detect: remove it")
     return res
+
+def scored_recordings(
+    out,  # Folder of detections
+    files):# Dict of recording id to file
+    "Those of `files` that `rfcx_detect` has scored; all if it has kept no scores."
+    parts = Parts(Path(out)/"scores")
+    parts.suffix = ".parquet"
+    if not any(parts.folder.glob("*.parquet")): return files
+    left = read_note(out).get("left_out", ())
+    return {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}
 
 def _not_made_by(run, folder, made): # `Run`; folder of scores; path of the run that made them, or None -> a sentence
     s = f"{folder} holds scores of other networks than {run.path}: "

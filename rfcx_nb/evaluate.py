@@ -11,6 +11,7 @@ from .annotations import (check_rows, durations, match_recordings, read_species_
                                  write_boxes_csv)
 from .cli import command
 from .core import as_path, existing_path, InputError, output_file
+from .detections import scored_recordings
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
 from .report import read_detections, site_of
@@ -32,21 +33,26 @@ def covered(
     shared = np.clip(np.minimum(np.asarray(end)[:, None], b) - np.maximum(np.asarray(start)[:, None], a), 0, None)
     return shared.sum(1)/np.maximum(np.asarray(end) - np.asarray(start), 1e-9)
 
+def _found_at(start, end, g, least): # One call; detections that touch it -> score from which they cover enough, or nan
+    a, b, s = (g[c].to_numpy() for c in ("start", "end", "score"))
+    for v in np.unique(s)[::-1]:
+        if covered([start], [end], a[s >= v], b[s >= v])[0] >= least: return v
+    return np.nan
+
 def match_events(
     detections, # recording, start, end, species, score
     events,     # recording, start, end, species: all calls
     overlap=.2):# Least share
-    "`detections` with `right`; `events` with `found` and the `score` of the best detection that touches them, or nan."
+    "`detections` with `right`; `events` with `found` and the `score` of the highest threshold that finds them, or nan."
     d, e = detections.assign(right=False), events.assign(found=False, score=np.nan)
     calls, least = dict(list(e.groupby(["recording", "species"]))), overlap - 1e-6 # times have rounding errors
     for k, g in d.groupby(["recording", "species"]):
         if k not in calls: continue
         c = calls[k]
         d.loc[g.index, "right"] = covered(g.start.to_numpy(), g.end.to_numpy(), c.start, c.end) >= least
-        e.loc[c.index, "found"] = covered(c.start.to_numpy(), c.end.to_numpy(), g.start, g.end) >= least
         touch = (g.start.to_numpy() < c.end.to_numpy()[:, None]) & (g.end.to_numpy() > c.start.to_numpy()[:, None])
-        e.loc[c.index, "score"] = np.where(touch, g.score.to_numpy(), -np.inf).max(1)
-    return d, e.assign(score=e.score.where(e.found))
+        e.loc[c.index, "score"] = [_found_at(o.start, o.end, g[m], least) for o, m in zip(c.itertuples(), touch)]
+    return d, e.assign(found=e.score.notna())
 
 # %% ../nbs/10a_evaluate.ipynb #add461ae
 def drawn_groups(
@@ -130,16 +136,20 @@ def _read_truth(
     names=""): # csv of species_id and name, for tables with numbers
     "All calls of the test set: recording, start, end, species; raises `InputError` for a row that cannot be used."
     df, wrong = read_tables(boxes, label)
+    wrong = [o for o in wrong if (as_path(boxes)/o[0]).read_bytes().strip()] # an empty track: no call in its recording
     if wrong: raise InputError(wrong[0][3])
     seconds, bad = durations(found)
     if bad: print(f"  cannot be read as audio, so calls in them count as missed: {len(bad)}, such as {min(bad)}")
     df = check_rows(match_recordings(df, found, recordings), seconds)
+    if n := (df.wrong == "not judged").sum():
+        print(f"  {n} rows of {boxes} are not judged: they are no calls here, and a detection there is wrong")
     df = df[df.is_tp & (df.wrong != "the same box again") | df.wrong.str.startswith("verdict is neither")]
     for o in df[df.wrong != ""].itertuples(): raise InputError(f"{o.table}, row {o.row}: {o.wrong}")
     if not len(df): raise InputError(f"{boxes} names no call")
     df = df.assign(recording=df.recording_id)[["recording", "start", "end", "species"]].reset_index(drop=True)
     if not names: return df
     by = {str(v): k for k, v in read_species_ids(existing_path(names, "a table of species_id and name")).items()}
+    df["species"] = df.species.str.replace(r"\.0+$", "", regex=True) # as a spreadsheet may have saved it
     odd = set(df.species) - set(by)
     if odd: raise InputError(f"{names} has no species_id {min(odd)}, which the truth names")
     return df.assign(species=df.species.map(by))
@@ -179,6 +189,8 @@ def rfcx_evaluate(
                          "give the folder that was searched, with the same folders below it")
     if away:
         print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
+    if f.parent == as_path(detections) and (late := set(found) - set(scored_recordings(f.parent, found))):
+        print(f"  {len(late)} recordings, such as {min(late)}, were not scored: calls in them count as missed")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap, by=by)
     write_boxes_csv(res.round(4), out)

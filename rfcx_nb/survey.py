@@ -9,13 +9,13 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_st
            'draw_activity', 'draw_accumulation', 'site_places', 'draw_sites', 'field_rates', 'add_calls', 'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
-from .annotations import durations, matcher, write_boxes_csv
+from .annotations import durations, matcher, MISSING, other_folders, tell_moved, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, Number, printable, progress,
                           raise_bad_rows, read_csv_table, sanitize, working)
-from .detections import GAP, read_note
-from .parallel import Parts
-from .report import clock_was_set, comment, name_time, read_detections, recordings_of, site_of, start_time
+from .detections import GAP, read_note, scored_recordings
+from .report import (clock_was_set, comment, name_time, own_time, read_detections, recordings_of, site_of,
+                            start_time)
 from .runs import FIELD
 from .tiled_inference import read_settings
 import re
@@ -35,12 +35,14 @@ COMMENT_OFFSET = re.compile(r"\(UTC(?:([+-])(0?\d|1[0-4])(?::([0-5]\d))?)?\)") #
 def utc_offset(
     name,       # A recording's id or file name
     comment=""):# What its file says of itself
-    "Hours between UTC and the recorder's clock, if the name or the comment says so; else None."
-    if m := OFFSET.match(name_time(name)[1]):
+    "Hours between UTC and the recorder's clock, from where `start_time` has the start; None if that does not say so."
+    own, said = own_time(name), start_time("", comment)
+    if m := OFFSET.match(name_time(name)[1] if own or not said else ""):
         if m[1] == "Z": return 0.
         h, s = m[1].replace(":", ""), -1 if m[1][0] == "-" else 1
         return s*(int(h[1:3]) + int(h[3:])/60)
-    if m := COMMENT_OFFSET.search(comment):
+    differ = own and said and abs(own - said) >= timedelta(minutes=1) # then the offset is not that of the name's time
+    if (m := COMMENT_OFFSET.search(comment)) and not differ:
         return (-1 if m[1] == "-" else 1)*(int(m[2] or 0) + int(m[3] or 0)/60)
 
 def local_start(
@@ -90,7 +92,7 @@ def sites_of(
 
 def _iso(s): # Text of a cell -> (start, hours of its UTC offset or nan); the start is NaT if it is no ISO 8601 time
     s, t, hours = s.strip(), pd.NaT, np.nan
-    if re.match(r"(19|20)\d\d(-?)\d\d\2\d\d", s): t = pd.to_datetime(s, format="ISO8601", errors="coerce")
+    if re.match(r"(19|20)\d\d(-?)\d\d\2\d\d[T ]\d", s): t = pd.to_datetime(s, format="ISO8601", errors="coerce")
     if t is not pd.NaT and t.tzinfo: t, hours = t.tz_localize(None), t.utcoffset()/timedelta(hours=1)
     return t, hours
 
@@ -104,8 +106,12 @@ def _read_starts(df, file): # Table with texts in `start`; its file -> with time
 
 def _name_rows(df, key, file, names): # Table; its column of names; its file; names that are there -> its rows by name
     match, known = matcher(names), set(names)
-    fits = [[k] if k in known else match(k) for k in df[key]]
-    k = pd.Series([o[0] if len(o) == 1 else "" for o in fits], df.index, dtype=object)
+    fits = {(k, ""): [k] if k in known else match(k) for k in df[key]}
+    away, moved = other_folders(fits) # the folder above a site is always a part of its name
+    if key == "site": away += moved
+    else: tell_moved(fits, moved)
+    for o in away: fits[o] = []
+    k = pd.Series([o[0] if len(o := fits[n, ""]) == 1 else "" for n in df[key]], df.index, dtype=object)
     if not (k != "").any():
         raise InputError(f"no row of {file} names one of the {key}s: its column {key} needs names such as "
                          f"{printable(min(known))}")
@@ -130,8 +136,18 @@ def read_recordings(
                               utc_offset=Number(-14, 14, empty=True))
     if key == "recording": kinds |= dict(site=str, start=str, seconds=Number(0, empty=True))
     cols = [c for c in kinds if c in there or c == key]
+    odd = [c for c in there if c not in cols]
+    if len(cols) == 1:
+        raise InputError(f"{file} has none of the columns {', '.join(c for c in kinds if c != key)}, in small letters; "
+                         f"it has {', '.join(there)[:200]}")
+    if odd: print(f"  columns of {file} that are not used: {', '.join(odd)[:200]}")
     df = read_csv_table(file, {c: kinds[c] for c in cols}, what, key)[cols]
-    if key == "recording": return _name_rows(_read_starts(df, file) if "start" in df else df, key, file, where)
+    for c in {"site", "start"} & set(cols): df[c] = df[c].mask(df[c].str.strip().isin(MISSING), "")
+    if key == "recording":
+        res = _name_rows(_read_starts(df, file) if "start" in df else df, key, file, where)
+        if left := set(where) - set(res.index):
+            print(f"  recordings without a row in {file}: {len(left)}, such as {printable(min(left))}")
+        return res
     sites = {s for s in where.values() if s}
     if not sites:
         raise InputError(f"{file} has a row per site, but no recording here has a site: name them by --site, or give a "
@@ -148,19 +164,25 @@ def recordings_table(
     "A row per recording that can be read, `RECORDING_COLS`, and a dict of errors."
     sizes, bad = durations(files)
     where, rows, told = sites_of(list(files), site), [], {} if given is None else given.to_dict("index")
+    other = dict(seconds=[], utc_offset=[]) # recordings for which the table and the file differ
     for k in progress(sizes, len(sizes), "times"):
-        known = start_time(k) and utc_offset(k) is not None
+        known = own_time(k) and utc_offset(k) is not None
         said, more = "" if known else comment(files[k]), read_guano(files[k])
-        start, offset = start_time(k) or start_time("", said), utc_offset(k, said)
+        start, offset = start_time(k, said), utc_offset(k, said)
         if "start" in more and not known and clock_was_set(more["start"]):
             start, offset = more["start"], more.get("utc_offset", offset)
         o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0])
         o |= {c: more[c] for c in ("latitude", "longitude") if c in more}
         row = {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
         if "start" in row: o["utc_offset"] = None # that of a name is not the offset of another start
+        for c, ks in other.items():
+            if c in row and o[c] is not None and abs(row[c] - o[c]) > (1 if c == "seconds" else .01):
+                ks.append((k, f"{row[c]:g} in the table, {o[c]:g} in the file or its name"))
         o |= row
         start, offset = local_start(o["start"], o["utc_offset"], zone) if o["start"] else (None, None)
         rows.append(o | dict(site=sanitize(o["site"]), start=start, utc_offset=offset))
+    for c, ks in other.items():
+        if ks: print(f"  {c} of {len(ks)} recordings is taken from the table, though {ks[0][0]} has {ks[0][1]}")
     kinds = dict(start="datetime64[ns]") | dict.fromkeys(("utc_offset", "seconds", "latitude", "longitude"), float)
     return pd.DataFrame(rows, columns=RECORDING_COLS).astype(kinds), bad
 
@@ -172,10 +194,16 @@ def unknown(df): # From `recordings_table`
                          ("start", reset, "the time of a clock that was never set: they count for their site, not for "
                           "hours and days, unless --table gives their start"),
                          ("site", df.site == "", "no site: they count as one site without a name"),
+                         ("start", ~lost & df.duplicated(["site", "start"], keep=False), "the same start as another "
+                          "one of their site, perhaps that of a folder: hours and days count both"),
                          ("utc_offset", df.utc_offset.isna() & df.start.notna(),
                           "no UTC offset: their times are those of the recorder's clock")):
         if bad.any():
             res.append(f"{bad.sum()} of {len(df)} recordings, such as {df.recording[bad].iloc[0]}, have {what}")
+    o = df.utc_offset[~lost].dropna()
+    if len(o) and o.max() - o.min() > 1: # more than summer time
+        res.append(f"the recorders' clocks differ: UTC offsets from {o.min():g} to {o.max():g} hours; --timezone turns "
+                   "all times to one clock")
     return res
 
 # %% ../nbs/10_survey.ipynb #46205ee7
@@ -194,8 +222,10 @@ def effort(df): # From `recordings_table`
 def place_detections(
     detections, # As `rfcx_detect` writes them
     df):        # From `recordings_table`
-    "`detections` with site, date and hour of the day of each; those of recordings that are not in `df` are left out."
-    d = detections.merge(df[["recording", "site", "start"]].rename(columns=dict(start="began")), on="recording")
+    "`detections` with site, date and hour of the day; those outside the recordings of `df` are left out."
+    began = df[["recording", "site", "start", "seconds"]].rename(columns=dict(start="began"))
+    d = detections.merge(began, on="recording")
+    d = d[d.start < d.seconds].drop(columns="seconds")
     t = d.began + pd.to_timedelta(d.start, unit="s")
     return d.assign(time=t, date=t.dt.normalize(), hour=t.dt.hour.fillna(-1).astype(int))
 
@@ -399,7 +429,9 @@ def add_calls(
 
 # %% ../nbs/10_survey.ipynb #8e74c42a
 def _write_table(df, file): # Table; path without its ending
-    write_boxes_csv(df.assign(site=df.site.map(csv_escape)) if "site" in df else df, file.with_suffix(".csv"))
+    text = {"site": csv_escape, "start": lambda t: t.isoformat(" ")} # a start at midnight keeps its time of day
+    text = {c: df[c].map(f, na_action="ignore") for c, f in text.items() if c in df}
+    write_boxes_csv(df.assign(**text), file.with_suffix(".csv"))
     with atomic_write(file.with_suffix(".parquet")) as f: df.to_parquet(f, index=False)
 
 def _file_names(species): # Names -> a name for the file of each, none twice
@@ -423,12 +455,9 @@ def _remove_earlier(out): # Folder of a survey -> without the files that a surve
             (out/"occupancy"/f"{k}.csv").unlink(missing_ok=True)
 
 def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
-    parts = Parts(folder/"scores")
-    parts.suffix = ".parquet"
-    if not any(parts.folder.glob("*.parquet")): return files
-    left = read_note(folder).get("left_out", ())
-    res = {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}
-    if not res: raise InputError(f"{parts.folder} has scores of none of the {len(files)} recordings: run rfcx_detect")
+    res = scored_recordings(folder, files)
+    if not res:
+        raise InputError(f"{folder/'scores'} has scores of none of the {len(files)} recordings: run rfcx_detect")
     if len(res) < len(files):
         print(f"  {len(files) - len(res)} recordings, such as {min(set(files) - set(res))}, were not scored yet and do "
               "not count as effort: run rfcx_detect again")
@@ -514,7 +543,8 @@ def rfcx_survey(
     lost = len(failed) + len(bad)
     if lost: print(f"  {lost} recordings could not be read and do not count as effort")
     if len(d) < len(found):
-        print(f"  {len(found) - len(d)} detections are of recordings that are not there, and are not counted")
+        print(f"  {len(found) - len(d)} detections are not counted: their recordings are not there, cannot be read, "
+              "were not scored or are shorter")
     for t in summary.itertuples(): print(_describe_species(t))
     if rule:
         print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
