@@ -11,7 +11,6 @@ from .annotations import (check_rows, durations, match_recordings, read_species_
                                  write_boxes_csv)
 from .cli import command
 from .core import as_path, existing_path, InputError, output_file
-from .detections import scored_recordings
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
 from .report import read_detections, site_of
@@ -189,8 +188,10 @@ def rfcx_evaluate(
                          "give the folder that was searched, with the same folders below it")
     if away:
         print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
+    from rfcx_nb.detections import scored_recordings # it imports torch, which nothing else here needs
     if f.parent == as_path(detections) and (late := set(found) - set(scored_recordings(f.parent, found))):
-        print(f"  {len(late)} recordings, such as {min(late)}, were not scored: calls in them count as missed")
+        print(f"  {len(late)} recordings, such as {min(late)}, were not scored, so calls in them count as missed: run "
+              "rfcx_detect again")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap, by=by)
     write_boxes_csv(res.round(4), out)

@@ -8,7 +8,7 @@ __all__ = ['MP3_RATES', 'nb_setup', 'show_spec', 'show_mel', 'sound_uri', 'play'
 # %% ../nbs/plot.ipynb #f51d47a3
 from .core import AudioConfig
 import base64, io, os, sys
-import librosa, numpy as np, matplotlib.pyplot as plt, soundfile as sf, soxr, torch
+import numpy as np, matplotlib.pyplot as plt, soundfile as sf, soxr
 from html import escape
 from matplotlib.mlab import specgram
 
@@ -55,6 +55,7 @@ def show_mel(
     start=0.,             # Time of its first frame, in s
     **kw):                # More for `imshow`: `vmin`, `vmax`, `cmap` ...
     "Draw the log-mel `x` with seconds below and kHz at the side, and return the axes."
+    import librosa, torch # here, since `report` has no need of them
     x = torch.as_tensor(x).detach().float().cpu().numpy()
     if ax is None: ax = plt.subplots(figsize=(8, 2.5), dpi=72, layout="constrained")[1]
     black, white = np.quantile(x, (.5, .9995))

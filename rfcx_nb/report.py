@@ -35,19 +35,20 @@ def clock_was_set(t): # `datetime`
     return t.year not in CLOCK_YEARS or (t - datetime(t.year, 1, 1)).days >= 100
 
 def own_time(name): # A recording's id or file name
-    "`datetime` in the name of the file itself, whatever its folders are called; None if there is none."
-    return name_time(name.rsplit("/", 1)[-1])[0]
+    "`datetime` in the name of the file itself, whatever its folders are called; None if there is none that can be."
+    t = name_time(name.rsplit("/", 1)[-1])[0]
+    return t if t and clock_was_set(t) else None
 
 def start_time(
     name,      # A recording's id or file name
     comment=""):# The comment in its file
     "`datetime` at which a recording began, by its recorder's clock; None if that is unknown."
-    if t := own_time(name): return t if clock_was_set(t) else None
+    if t := own_time(name): return t
     for h, mi, s, d, mo, y in AUDIOMOTH_COMMENT.findall(comment):
         try: t = datetime(*map(int, (y, mo, d, h, mi, s)))
         except ValueError: continue
         if clock_was_set(t): return t
-    if (t := name_time(name)[0]) and clock_was_set(t): return t
+    if (t := name_time(name)[0]) and clock_was_set(t): return t # of a folder
 
 def comment(file): # Audio file
     "The comment in a recording; empty if there is none."

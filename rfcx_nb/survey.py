@@ -9,10 +9,10 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_st
            'draw_activity', 'draw_accumulation', 'site_places', 'draw_sites', 'field_rates', 'add_calls', 'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
-from .annotations import durations, matcher, MISSING, other_folders, tell_moved, write_boxes_csv
+from .annotations import durations, matcher, other_folders, tell_moved, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, Number, printable, progress,
-                          raise_bad_rows, read_csv_table, sanitize, working)
+from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, MISSING, Number, printable,
+                          progress, raise_bad_rows, read_csv_table, sanitize, working)
 from .detections import GAP, read_note, scored_recordings
 from .report import (clock_was_set, comment, name_time, own_time, read_detections, recordings_of, site_of,
                             start_time)
