@@ -4,22 +4,23 @@
 
 # %% auto #0
 __all__ = ['BINS', 'PRIOR', 'DOUBT', 'DRAWS', 'DOUBT_ABOVE', 'MIN_CLIPS', 'WANTED', 'MIN_EACH', 'FIELD_COLS', 'VERDICT_COLS',
-           'score_bins', 'draw_windows', 'Judged', 'show_curve', 'more_clips', 'choose_threshold', 'field_line',
+           'CLIP', 'score_bins', 'draw_windows', 'Judged', 'show_curve', 'more_clips', 'choose_threshold', 'field_line',
            'printed_and_true', 'probability_error', 'repeat_check', 'field_table', 'show_field', 'describe_field',
            'Season', 'read_season', 'clips_of', 'check_page', 'pick_species', 'read_check', 'drawn_rows',
-           'read_verdicts', 'drawn_season', 'sample_season', 'write_pages', 'match_verdicts', 'judge_season',
-           'check_settings', 'rfcx_check']
+           'read_verdicts', 'drawn_season', 'sample_season', 'write_pages', 'match_verdicts', 'last_verdicts',
+           'judge_season', 'check_settings', 'rfcx_check']
 
 # %% ../nbs/09b_check.ipynb #f66e7e62
 from .annotations import VERDICTS, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, load_json, local_path,
-                          Number, plain_name, progress, raise_bad_rows, read_csv_table, save_json, working)
+                          MISSING, Number, plain_name, progress, raise_bad_rows, read_csv_table, save_json, working)
 from .detections import kept_scores
 from .report import recordings_of, review_page, with_media
 from .runs import load_run, weights_id
 from .scores import finest_scores, species_of
 from .thresholds import calibrate
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -269,15 +270,19 @@ def show_field(
     with atomic_write(file) as f: fig.savefig(f)
 
 def describe_field(
-    t,     # Row of `field_table`
-    boxes):# Threshold of the boxes; nan if there is none
+    t,      # Row of `field_table`
+    boxes,  # Threshold of the boxes; nan if there is none
+    old=""):# Date of the threshold that an earlier check found; empty if there is none
     "One line for a person."
     s = f"  {t.species}: calls in {t.density:.2%} of the windows ({t.density_low:.2%} to {t.density_high:.2%})"
     if t.box_precision == t.box_precision:
         s += f"; the threshold of the boxes has precision {t.box_precision:.2f} ("
         s += f"{t.box_precision_low:.2f} to {t.box_precision_high:.2f})"
     if t.logit != t.logit:
-        return f"{s}; {t.note}: " + ("it has no threshold" if np.isnan(boxes) else "the threshold of the boxes stays")
+        left = "it has no threshold" if np.isnan(boxes) else "the threshold of the boxes stays"
+        if old and t.judged < MIN_CLIPS: left = f"the threshold of the field, {old}, stays"
+        elif old: left = f"the threshold of the field, {old}, is withdrawn; " + left.replace("stays", "counts again")
+        return f"{s}; {t.note}: {left}"
     more = f", {t.more:.0f} more clips for ±.05" if t.more else ""
     return (f"{s}; threshold from {t.judged} clips of the field, {t.date}: precision {t.precision:.2f} "
             f"({t.precision_low:.2f} to {t.precision_high:.2f}), recall {t.recall:.2f} ({t.recall_low:.2f} to "
@@ -321,7 +326,7 @@ def check_page(
     seed,   # Of their order, and part of what the browser keeps the verdicts under
     names):# Species to choose from for "another species"
     "The page to judge the clips that can be heard, in random order, as HTML; empty if there is none."
-    clips = with_media(df.sample(frac=1, random_state=seed), files)
+    clips = with_media(df.sample(frac=1, random_state=seed), files, most=np.inf) # any part of the window counts
     about = f"Is any part of its call in the box? Draw {seed}, {len(clips)} clips, in random order."
     return review_page(clips, df.species.iloc[0], about, names=names, one=True) if clips else ""
 
@@ -359,26 +364,35 @@ def read_check(
 
 def drawn_rows(
     bin,   # (n,) bins of the windows
-    draws):# Those of one species, in order
-    "Numbers of the windows of each draw."
-    res, done = [], np.empty(0, int)
+    draws):# Those of one species, in order; each gets its `rows`, if it has none
+    "Numbers of the windows of each draw: scores that were computed again, and rounded otherwise, do not change them."
+    done = []
     for d in draws:
-        res.append(draw_windows(bin, d["n"], d["seed"], done))
-        done = np.r_[done, res[-1]]
-    return res
+        d["rows"] = d.get("rows") or draw_windows(bin, d["n"], d["seed"], done).tolist()
+        done += d["rows"]
+    return [d["rows"] for d in draws]
+
+def _verdict_files(path): # Folder -> the csv files in it, at any depth; of two verdicts on a clip the last one counts
+    files = [f for f in sorted(path.rglob("*")) if f.is_file() and not f.name.startswith(".")]
+    tables = [f for f in files if f.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers", ".txt", ".tsv")]
+    if tables: print(f"not read: {len(tables)} files, the first: {tables[0]}; save them as csv")
+    # checked.csv beside check.json has what was read before
+    files = [f for f in files if f.suffix.lower() == ".csv" and not (f.with_name("check.json").exists()
+                                                                     and f.name == "checked.csv")]
+    copy = {f: re.fullmatch(r"(.*?)(?: ?\((\d+)\))?", f.stem) for f in files} # "verdicts (1)" was saved after "verdicts"
+    group = {f: (f.parent, m[1]) for f, m in copy.items()}
+    saved = {g: max(f.stat().st_mtime for f in files if group[f] == g) for g in set(group.values())}
+    return sorted(files, key=lambda f: (saved[group[f]], group[f], int(copy[f][2] or 0)))
 
 def read_verdicts(path): # csv file, or a folder with several
     "Rows of the pages' `verdicts.csv`, with `verdict` yes, no or unsure, `other` and `note`; raises `InputError`."
-    path = existing_path(path, "a verdicts.csv, or a folder with several")
-    files, res = [path], []
-    if path.is_dir(): # of two verdicts on a clip the last one counts
-        files = [f for f in path.glob("*.csv") if f.name != "checked.csv"] # it has what was read before
-        files = sorted(files, key=lambda f: (f.stat().st_mtime, f.name))
+    path, res = existing_path(path, "a verdicts.csv, or a folder with several"), []
+    files = _verdict_files(path) if path.is_dir() else [path]
     if not files: raise InputError(f"{path} holds no csv files: expected the verdicts that the pages save")
     for f in files:
         kinds = dict(recording=str, start=Number(0), end=Number(0), species=str, verdict=str)
         df = read_csv_table(f, kinds, "the verdicts.csv that a page of rfcx_check saves")
-        said = df.verdict.str.strip().str.lower()
+        said = df.verdict.str.strip().replace(dict.fromkeys(MISSING, "")).str.lower()
         raise_bad_rows(f, ~said.isin(VERDICTS), "verdict is neither yes, no nor unsure", df.verdict)
         texts = {k: df[k].map(csv_unescape) if k in df else "" for k in ("other", "note")}
         res.append(df.assign(verdict=said.map(VERDICTS), file=f.name, row=df.index + 2, **texts)[said != ""])
@@ -416,7 +430,7 @@ def sample_season(
     season,  # `Season`
     columns, # Species of its columns
     table,   # Thresholds of the run
-    draws,   # List of dicts of species, n and seed
+    draws,   # List of dicts of species, n, seed and, if drawn already, rows
     bins):   # Edges of the bins
     "Dict of species number to the clips of all its draws, with the `seed` of each clip and its number in `season`."
     res = {}
@@ -425,7 +439,7 @@ def sample_season(
         if not mine: continue
         rows = drawn_rows(score_bins(season.x[:, j], bins), mine)
         seeds = np.repeat([d["seed"] for d in mine], [len(o) for o in rows])
-        rows = np.concatenate(rows)
+        rows = np.concatenate(rows).astype(int)
         res[s] = clips_of(season, j, table.iloc[s], rows).assign(seed=seeds, window=rows)
     return res
 
@@ -449,30 +463,56 @@ def write_pages(
         if not by_hand.exists(): write_boxes_csv(df.assign(verdict="", other="", note="")[VERDICT_COLS], by_hand)
     return pages
 
+CLIP = ["recording", "species", "start"] # What names a clip
+
+def _drawn_ids(ids, drawn): # Recordings of verdicts, of the draw -> `ids` as drawn, though a spreadsheet made 001 a 1
+    number = lambda k: k.lstrip("0") or "0"
+    numbers = pd.Series({k: number(k) for k in set(drawn) if k.isdecimal()}, dtype=str).drop_duplicates(keep=False)
+    back = {v: k for k, v in numbers.items()}
+    return [k if k in set(drawn) else back.get(number(k), k) for k in ids]
+
 def match_verdicts(
     said,    # From `read_verdicts`
-    samples):# From `sample_season`
+    samples, # From `sample_season`
+    names=()): # Dict of a species' name when its clips were drawn to its name now
     "`said` with the columns of the clips; raises `InputError` for a row that is not one of the drawn clips."
     drawn = pd.concat(samples.values(), ignore_index=True)
-    key = lambda df: list(zip(df.recording, df.species, df.start.round(2)))
+    here = set(drawn.species)
+    said = said.assign(species=said.species.map(lambda s: s if s in here else dict(names).get(s, s)),
+                       recording=_drawn_ids(said.recording, drawn.recording))
+    key = lambda df: list(zip(df.recording, df.species, df.start.round(2), df.end.round(2)))
     place = {k: i for i, k in enumerate(key(drawn))}
     i = pd.Series(key(said)).map(place)
     if i.isna().any():
         o = said[i.isna().to_numpy()].iloc[0]
-        raise InputError(f"{o.file}, row {o.row}: {o.species} in {o.recording} at {o.start:g} s is not a "
-                         "clip of this check: "
-                         "verdicts on other clips, such as those of rfcx_report, are no fair sample")
-    told = {k: said[k].to_numpy() for k in ("verdict", "other", "note")}
-    res = drawn.iloc[i.astype(int)].assign(**told)[VERDICT_COLS]
-    return res.drop_duplicates(["recording", "species", "start"], keep="last")
+        why = ("this check has clips of " + ", ".join(sorted(here)) if o.species not in here else
+               "none was drawn in this recording" if o.recording not in set(drawn.recording[drawn.species == o.species])
+               else "the recording has others")
+        raise InputError(f"{o.file}, row {o.row}: {o.species} in {o.recording} from {o.start:g} to {o.end:g} s is not a "
+                         f"clip of this check ({why}): verdicts on other clips, such as those of rfcx_report, are no "
+                         "fair sample")
+    return drawn.iloc[i.astype(int)].assign(**{k: said[k].to_numpy() for k in ("file", "verdict", "other", "note")})
 
-def _keep_others(field, file): # From `field_table`; `field.csv` -> with its rows of other species, if of these networks
-    if not file.exists() or not len(field): return field
-    kinds = dict(species=str, weights=str, note=str, species_id=Number(0, integer=True))
-    old = read_csv_table(file, kinds, "the table of thresholds that rfcx_check writes", "species")
-    old = old[(old.weights == field.weights.iloc[0]) & ~old.species.isin(field.species)]
-    if not len(old): return field
-    return pd.concat([field, old.reindex(columns=FIELD_COLS, fill_value="")]).sort_values("species_id")
+def last_verdicts(said): # From `match_verdicts`, one after the other
+    "The last row of each clip; says which clips were judged otherwise before."
+    last, by = said.drop_duplicates(CLIP, keep="last"), said.groupby(CLIP, sort=False)
+    differ = last[(by.verdict.transform("nunique") > 1)[last.index].to_numpy()]
+    if len(differ):
+        o = differ.iloc[0]
+        files = said[(said[CLIP] == o[CLIP]).all(axis=1)].file.unique()
+        print(f"{len(differ)} clips have two different verdicts, the first: {o.species} in {o.recording} at {o.start:g} "
+              f"s, in {' and '.join(files)}; the last counts, here that in {o.file}")
+    return last
+
+def _keep_others(field, file): # From `field_table`; `field.csv` -> all rows of these networks, rows that were there
+    if not file.exists() or not len(field): return field, field[:0]
+    kinds = dict(species=str, weights=str, note=str, species_id=Number(0, integer=True), logit=Number(empty=True))
+    old = read_csv_table(file, kinds, "the table of thresholds that rfcx_check writes", "species_id")
+    old = old[old.weights == field.weights.iloc[0]].reindex(columns=FIELD_COLS, fill_value="")
+    few = field.logit.isna() & (field.judged < MIN_CLIPS) # it says nothing about a threshold
+    field = field[~(few & field.species_id.isin(old.species_id[old.logit.notna()]))]
+    rest = old[~old.species_id.isin(field.species_id)]
+    return (pd.concat([field, rest]).sort_values("species_id") if len(rest) else field), old
 
 def judge_season(
     season,  # `Season`
@@ -480,9 +520,9 @@ def judge_season(
     said,    # From `match_verdicts`
     bins):   # Edges of the bins
     "Dict of species number to `Judged`; clips that are unsure do not count."
-    res, key = {}, ["recording", "species", "start"]
+    res = {}
     for s, df in samples.items():
-        mine = df.merge(said[said.verdict != "unsure"][[*key, "verdict"]], on=key)
+        mine = df.merge(said[said.verdict != "unsure"][[*CLIP, "verdict"]], on=CLIP)
         if not len(mine): continue
         x = season.x[:, s].astype(float)
         res[s] = Judged(x, score_bins(season.x[:, s], bins), mine.window.to_numpy(), (mine.verdict == "yes").to_numpy())
@@ -496,7 +536,7 @@ def check_settings(
     seed):    # Of the draw
     "Raise `InputError` for what cannot be used."
     if n < 1: raise InputError(f"n is {n}: it must be at least 1")
-    if seed < 0: raise InputError(f"seed is {seed}: it must be at least 0")
+    if not 0 <= seed < 2**32: raise InputError(f"seed is {seed}: it must be at least 0 and below {2**32}")
     if not 0 < precision < 1: raise InputError(f"precision is {precision}: it must be between 0 and 1")
     if len(bins) < 2 or bins[0] != 0 or bins[-1] != 1 or any(a >= b for a, b in zip(bins, bins[1:])):
         raise InputError(f"bins is {_commas(bins)}: give rising numbers from 0 to 1, such as "
@@ -506,30 +546,39 @@ def _draw(season, check, wanted, n, seed, table, files, names, checks): # As in 
     done = {d["species"]: d["n"] for d in check["draws"] if d["seed"] == seed}
     other = [done[s] for s in wanted if done.get(s, n) != n]
     if other: raise InputError(f"seed {seed} has drawn {other[0]} clips already: give another --seed to add clips")
-    check["draws"] += [dict(species=s, n=n, seed=seed) for s in wanted if s not in done]
+    check["draws"] += [dict(species=s, name=names[s], n=n, seed=seed) for s in wanted if s not in done]
+    samples = sample_season(season, wanted, table, check["draws"], check["bins"])
     checks.mkdir(exist_ok=True)
     save_json(check, checks/"check.json")
-    samples = sample_season(season, wanted, table, check["draws"], check["bins"])
     pages = write_pages(samples, files, seed, names, checks)
     most = max((o.seed == seed).sum() for o in samples.values())
     print(f"{checks}: {len(pages)} pages with {most} clips each, of {season.windows.recording.nunique()} recordings; "
           "judge them, then give the verdicts.csv that they save to rfcx_check --verdicts")
     if most < n: print(f"  not {n} clips: there are {len(season.windows)} windows, and each is drawn once")
 
-def _judge(season, check, verdicts, said, wanted, table, precision, checks, folder): # -> verdicts, table of thresholds
+def _judge(season, check, verdicts, said, wanted, table, precision, checks, folder): # As in `rfcx_check`
     samples = sample_season(season, list(range(len(table))), table, check["draws"], check["bins"])
-    said, kept = match_verdicts(said, samples), checks/"checked.csv"
-    if kept.exists(): said = pd.concat([match_verdicts(read_verdicts(kept), samples), said])
-    said = said.drop_duplicates(["recording", "species", "start"], keep="last")
+    names = {d["name"]: table.species[d["species"]] for d in check["draws"] if "name" in d}
+    new, kept = match_verdicts(said, samples, names), checks/"checked.csv"
+    before = match_verdicts(read_verdicts(kept), samples, names) if kept.exists() else new[:0]
+    said = last_verdicts(pd.concat([before, new], ignore_index=True))
     judged = {s: j for s, j in judge_season(season, samples, said, check["bins"]).items() if s in wanted}
     if not judged:
         of = f" of {', '.join(table.species.iloc[wanted])}" if len(wanted) < len(table) else ""
         raise InputError(f"{verdicts} holds no yes and no no{of}: judge some clips first")
-    write_boxes_csv(said, kept)
+    write_boxes_csv(said[VERDICT_COLS], kept)
     field = field_table(judged, table, precision, check["weights"])
-    write_boxes_csv(_keep_others(field.round(5), folder/"field.csv"), folder/"field.csv")
+    whole, old = _keep_others(field.round(5), folder/"field.csv")
+    write_boxes_csv(whole, folder/"field.csv")
     show_field(judged, field, folder/"field.png")
-    return said, field
+    dates = old[old.logit.notna()].set_index("species_id").date
+    for t in field.itertuples():
+        print(describe_field(t, table.threshold.iloc[t.species_id], dates.get(t.species_id, "")))
+    unsure, found = (said.verdict == "unsure").sum(), field.logit.notna().sum()
+    earlier = len(said) - len(new[CLIP].drop_duplicates())
+    of = f" ({earlier} of them in files that were read before; {kept} has them)" if earlier else ""
+    uses = f"{found} thresholds, which rfcx_detect uses" if found else "no threshold from these clips"
+    print(f"{folder/'field.csv'}: {len(field)} species, {len(said) - unsure} clips judged, {unsure} unsure{of}; {uses}")
 
 @command
 def rfcx_check(
@@ -561,8 +610,4 @@ def rfcx_check(
         if not verdicts:
             files = recordings_of(out, recordings)
             return _draw(season, check, wanted, n, seed, table, files, names, checks)
-        said, field = _judge(season, check, verdicts, said, wanted, table, precision, checks, folder)
-    for t in field.itertuples(): print(describe_field(t, table.threshold.iloc[t.species_id]))
-    unsure, found = (said.verdict == "unsure").sum(), field.logit.notna().sum()
-    uses = f"{found} thresholds, which rfcx_detect uses" if found else "no threshold: rfcx_detect goes on as before"
-    print(f"{folder/'field.csv'}: {len(field)} species, {len(said) - unsure} clips judged, {unsure} unsure; {uses}")
+        _judge(season, check, verdicts, said, wanted, table, precision, checks, folder)

@@ -300,13 +300,19 @@ def find_separator(
 
 def _parse_csv(text, file, what): # Text of a csv file -> table of text without empty rows (row k: index k-2), separator
     import pandas as pd # not at the top: its import takes longer than a command may take to answer, see `cli`
-    body = text.lstrip() # it begins with the names of the columns
+    body = re.sub(r"\s*(sep=.[ \t\r]*\n)?\s*", "", text, count=1) # it begins with the names of the columns
     sep = find_separator(body.partition("\n")[0])
     try: df = pd.read_csv(io.StringIO(body), sep=sep, dtype=str, keep_default_na=False, skip_blank_lines=False)
     except ValueError as e:
         if "Calling read" in str(e): raise KeyboardInterrupt from None # Ctrl-C came while pandas read, which hides it
         raise InputError(f"{file} is not a csv table ({' '.join(str(e).split())}): expected {what}") from None
-    top = text[:-len(body)].count("\n") # blank lines above
+    if not isinstance(df.index, pd.RangeIndex): # the first row has more cells than there are names
+        names, df = list(df), df.reset_index().fillna("")
+        if (df.iloc[:, len(names):] != "").any(axis=None):
+            raise InputError(f"{file} has more cells in its rows than names of columns (a decimal comma, or a text with "
+                             f"commas that is not in quotes?): expected {what}")
+        df = df.iloc[:, :len(names)].set_axis(names, axis=1)
+    top = text[:-len(body)].count("\n") # lines above
     df = df.fillna("").set_axis(range(top, top + len(df)))
     return df[(df.iloc[:, 0].str.strip() != "") | (df.iloc[:, 1:] != "").any(axis=1)], sep
 

@@ -11,8 +11,9 @@ __all__ = ['AUDIOMOTH_COMMENT', 'CLOCK_YEARS', 'DAY', 'QUEUES', 'STYLE', 'SCRIPT
 # %% ../nbs/06a_report.ipynb #b93151fb
 from .annotations import FILENAME_TIME, name_time, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, existing_path, InputError, load_json, Number, progress, raise_bad_rows,
-                          read_csv_table)
+from .core import (atomic_write, existing_path, InputError, load_json, Number, printable, progress,
+                          raise_bad_rows, read_csv_table)
+from .parallel import Parts
 from .plot import MP3_RATES, sound_uri
 from .preprocess import find_recordings, open_audio
 import base64, html, io, json, os, re
@@ -22,8 +23,9 @@ from hashlib import sha256
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
-import matplotlib, numpy as np, pandas as pd, soundfile as sf, soxr
+import matplotlib, numpy as np, pandas as pd, pyarrow as pa, soundfile as sf, soxr
 from PIL import Image as Picture
+from pyarrow.parquet import read_schema
 
 # %% ../nbs/06a_report.ipynb #083e3e36
 AUDIOMOTH_COMMENT = re.compile(r"(\d\d):(\d\d):(\d\d) (\d\d)/(\d\d)/(\d{4})") # 05:30:00 21/06/2021
@@ -183,11 +185,12 @@ def listening_speed(
 
 def with_media(
     df,    # Detections or clips
-    files):# Dict of recording id to file
+    files, # Dict of recording id to file
+    most=15.): # Longest sound, in s, as for `cut_sound`
     "List of dicts, one per row of `df` that can be heard, in its order, with `picture` and `audio`."
     def cut(d):
         if d.recording not in files: return "it is not there"
-        try: sound = cut_sound(files[d.recording], d.start, d.end)
+        try: sound = cut_sound(files[d.recording], d.start, d.end, most=most)
         except (sf.LibsndfileError, OSError, RuntimeError) as e: return str(e)
         if not len(sound.x): return f"it ends before {d.start:g} s"
         speed = listening_speed(d.low, d.high)
@@ -600,14 +603,30 @@ def read_detections(file): # `detections.csv`
     return df
 
 # %% ../nbs/06a_report.ipynb #a5c5d905
+def _that_were_scored(files, folder): # Dict of recording id to file; of their scores -> without other files of the name
+    store, other, later = Parts(folder), [], []
+    store.suffix = ".parquet"
+    for k, f in files.items():
+        try: said = read_schema(store.path(k)).metadata[b"PANDAS_ATTRS"]
+        except (OSError, KeyError, pa.ArrowInvalid): continue # it has no scores here, or `kept_scores` will say so
+        then, now = json.loads(said)["source"], store.source(f)
+        if then[0] != now[0]: other.append(k)
+        elif abs(then[1] - now[1]) > 2: later.append(k) # s; some file systems round
+    where = "--recordings says where the recordings are"
+    if other: print(f"left out: {len(other)} files that are not the recordings that were scored, since their size is "
+                    f"another, the first: {printable(files[other[0]])}; {where}")
+    if later: print(f"{len(later)} files were written at another time than the recordings that were scored, the first: "
+                    f"{printable(files[later[0]])}; if they are no copies, {where}")
+    return {k: f for k, f in files.items() if k not in set(other)}
+
 def recordings_of(
     path,         # Folder with detections, that rfcx_detect or rfcx_find wrote
     recordings=""):# Where the recordings are now, if not where they were
-    "Dict of recording id to file; raises `InputError` if nothing says where the recordings are."
+    "Dict of recording id to file, without files that were not scored; `InputError` if nothing says where they are."
     how = Path(path)/"scores"/"_how.json"
     if not recordings and not how.exists():
         raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
-    return find_recordings(recordings or load_json(how).get("data", ""))
+    return _that_were_scored(find_recordings(recordings or load_json(how).get("data", "")), how.parent)
 
 # %% ../nbs/06a_report.ipynb #7a3a541c
 def _summary(df, found, failures): # Detections; dict of files; `failures.csv`. The text below the title

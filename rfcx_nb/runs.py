@@ -293,14 +293,15 @@ def field_thresholds(
     f, number = run.path/"field.csv", Number(empty=True)
     if not f.exists(): return table
     cols = ["logit", "slope", "intercept", "judged", *FIELD]
-    kinds = dict(species=str, date=str, weights=str) | dict.fromkeys(cols, number)
+    kinds = dict(species_id=Number(0, integer=True), species=str, date=str, weights=str)
     what = "the thresholds of the field, as rfcx_check writes them"
-    df = read_csv_table(f, kinds, what, "species").set_index("species")
-    odd = df.index[df.weights != weights_id(run)]
-    if len(odd): print(f"  {f} is of other networks for {', '.join(odd)}: their thresholds are those of the boxes")
-    df, table = df[df.logit.notna() & ~df.index.isin(odd)], table.copy()
-    for i, t in table[table.species.isin(df.index)].iterrows():
-        o = df.loc[t.species]
+    df = read_csv_table(f, kinds | dict.fromkeys(cols, number), what, "species_id").set_index("species_id")
+    odd = df.weights != weights_id(run)
+    if odd.any():
+        print(f"  {f} is of other networks for {', '.join(df.species[odd])}: their thresholds are those of the boxes")
+    df, table = df[df.logit.notna() & ~odd], table.copy()
+    for i, t in table[table.index.isin(df.index)].iterrows(): # a name may have been corrected since
+        o = df.loc[i]
         sure = o.slope > 0 # enough clips to fit the line
         a, b = (o.slope, o.intercept) if sure else (t.slope, t.intercept)
         note = (f"threshold from the field, {o.date}, {o.judged:.0f} clips: "

@@ -16,6 +16,8 @@ from .preprocess import audio_blocks
 from .runs import load_run
 from .tiled_inference import thread_map
 import torch.nn.functional as F, numpy as np, pandas as pd, torch
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from heapq import nlargest
 from pathlib import Path
@@ -44,6 +46,9 @@ class Ear:
     def block(self, x): # (n_samples,) tensor, at most a minute
         "(rows, columns, channels) array of a piece of a recording."
         raise NotImplementedError
+
+    @property
+    def band(self): return 0., self.sample_rate/2 # Lowest and highest frequency that it hears, in Hz
 
     def rows(self,
         low,  # Hz
@@ -86,7 +91,7 @@ class Ear:
 # %% ../nbs/09_search.ipynb #f67acc81
 class TemplateEar(Ear):
     "The spectrogram itself: 128 rows, 50 columns a second at 32,000 Hz."
-    scaled = False
+    scaled, quiet = False, None
     def __init__(self, sample_rate=32_000): # To which recordings are resampled, in Hz
         self.sound, self.sample_rate = AudioConfig(sample_rate=sample_rate), sample_rate
         self.name = "template" if sample_rate == 32_000 else f"template-{sample_rate}"
@@ -95,8 +100,26 @@ class TemplateEar(Ear):
     def block(self, x): # As for `Ear`
         c = self.sound
         if len(x) <= c.n_fft: return np.empty((c.n_mels, 0, 1), np.uint8)
-        db = 10/np.log(10)*LogMel(c).mel(x[None])[0, :, :len(x)//c.hop_length]
-        return (db - db.median(1, keepdim=True).values).mul(5).clamp(0, 255).byte().numpy()[..., None]
+        db, quiet = self.decibels(x)
+        if self.quiet is not None: # as loud as here, on the whole
+            quiet = torch.minimum(quiet, self.quiet + (quiet - self.quiet).median())
+        return (db - quiet).mul(5).clamp(0, 255).byte().numpy()[..., None]
+
+    def decibels(self, x): # (n_samples,) tensor
+        "(bands, columns) decibels, and (bands, 1) of their medians."
+        db = 10/np.log(10)*LogMel(self.sound).mel(x[None])[0, :, :len(x)//self.sound.hop_length]
+        return db, db.median(1, keepdim=True).values
+
+    def for_clips(self,
+        files,  # Dict of recording id to audio file, to be searched
+        most=8):# Recordings whose first minutes are read
+        "An ear for clips that are all call: a band is quiet as in `files`, or as in the clip, whichever is less."
+        ear, found, ids = copy(self), [], sorted(files)
+        for k in ids[::-(-len(ids)//most)]:
+            with suppress(InputError, StopIteration):
+                found.append(self.decibels(torch.from_numpy(next(audio_blocks(files[k], self.sample_rate))))[1])
+        if found: ear.quiet = torch.stack(found).median(0).values
+        return ear
 
     def rows(self, # As for `Ear`
         low,  # Hz
@@ -133,6 +156,9 @@ class RunEar(Ear):
         self.width = self.step
         with torch.inference_mode(): f = self.net.forward_features(torch.zeros(1, c.n_mels, 256, device=device))
         self.channels, self.n_rows = f.shape[1:3]
+
+    @property
+    def band(self): return self.run.cfg.fmin, self.run.cfg.fmax_hz # As for `Ear`
 
     @torch.inference_mode()
     def block(self, x): # As for `Ear`
