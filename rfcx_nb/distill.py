@@ -25,6 +25,7 @@ from .train import rfcx_train
 from .validate import rfcx_validate
 import shutil, tempfile
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 import numpy as np
 from fastai.torch_core import default_device
@@ -142,6 +143,10 @@ def _decode(cfg, path, waves, files, n_workers, known): # -> folder of waves, fi
         if k not in known: print(f"left out: {e}")
     return store, {k: f for k, f in files.items() if k not in errors}
 
+def _thresholds_id(run): # Of those that its student takes over
+    files = (run.path/k for k in ("thresholds.csv", "field.csv"))
+    return sha256(b"".join(f.read_bytes() for f in files if f.exists())).hexdigest()[:16]
+
 def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior and model card of a trained student
     one, ids = load_run(new, device=default_device()), set(boxes.recording_id)
     files = {k: f for k, f in files.items() if k in ids}
@@ -152,7 +157,8 @@ def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior
     write_thresholds(adopt_thresholds(table, *at, run.path.name), new)
     if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
     licence = run.cfg.encoder.licence if run.cfg.encoder else ""
-    save_json(dict(name=run.path.name, model=run.cfg.model, folds=len(run.nets), licence=licence), new/"teacher.json")
+    save_json(dict(name=run.path.name, model=run.cfg.model, folds=len(run.nets), licence=licence,
+                   thresholds=_thresholds_id(run)), new/"teacher.json")
     write_model_card(new)
 
 # %% ../nbs/07a_distill.ipynb #beed9dc1
@@ -184,6 +190,8 @@ def rfcx_distill(
         raise InputError(f"{new} is a run that rfcx_distill has not begun: give another --student")
     if not (models/name/"validation.csv").exists(): rfcx_validate(model_name=name, models=models, **kw)
     run, soft, store = load_run(models/name, device=default_device()), new/"pseudo.parquet", None
+    if len(run.nets) < run.cfg.n_folds:
+        raise InputError(f"{name} has {run.cfg.n_folds} folds, and not all are trained: train the others first")
     own = student_settings(run.cfg, settings)
     if encoder_class(own.get("model", "")):
         raise InputError(f"model is {own['model']}: a student is a network of timm's, without an encoder")
@@ -197,6 +205,7 @@ def rfcx_distill(
         if run.cfg.encoder and "pretrained" not in settings:
             own["pretrained"] = _pretrained(run, new, cfg, store, files, mixtures, n_workers)
     rfcx_train(model_name=new.name, models=models, **kw, **own | dict(pseudo=str(soft)))
-    if not (new/"teacher.json").exists(): _finish(run, new, boxes, files=files, **kw)
+    known = load_json(new/"teacher.json").get("thresholds") if (new/"teacher.json").exists() else None
+    if known != _thresholds_id(run): _finish(run, new, boxes, files=files, **kw) # new, or changed since
     print(f"{new}: one network in place of {len(run.nets)}; its thresholds are those of {name}")
     return str(new)

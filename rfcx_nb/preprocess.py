@@ -226,7 +226,7 @@ def find_recordings(folder): # Folder with audio files at any depth, or its URL
     raise InputError(f"{folder} holds no recordings: looked in it and below for {', '.join(sorted(AUDIO_EXTS))}")
 
 # %% ../nbs/00_preprocess.ipynb #2914aa3c
-MANIFEST = ["recording_id", "source", "bytes", "mtime", "sample_rate", "dtype", "samples", "status", "error"]
+MANIFEST = ["recording_id", "source", "bytes", "mtime", "crc", "sample_rate", "dtype", "samples", "status", "error"]
 
 def read_manifest(folder): # Folder of stored waves
     "The last row per recording, indexed by id, no rows if there is no manifest; raises `InputError` for another table."
@@ -262,8 +262,8 @@ def real_path(src): # Path or URL
     return printable(os.path.realpath(src) if isinstance(src, Path) else src)
 
 def _key(src, sample_rate, dtype): # What a wave is made from
-    size, mtime = file_fingerprint(src)
-    return dict(source=real_path(src), bytes=size, mtime=mtime, sample_rate=sample_rate, dtype=dtype)
+    size, mtime, crc = file_fingerprint(src)
+    return dict(source=real_path(src), bytes=size, mtime=mtime, crc=crc, sample_rate=sample_rate, dtype=dtype)
 
 def _job(k, src, folder, sample_rate, dtype): # Decode one recording; its line of the manifest
     row = dict(recording_id=k, **_key(src, sample_rate, dtype))

@@ -7,15 +7,16 @@ __all__ = ['soft_labels', 'cap_prevalence', 'score_train_set', 'rfcx_pseudo_labe
 
 # %% ../nbs/07_pseudo_labels.ipynb #47910133
 from .cli import command
-from .core import as_path, atomic_write, InputError, local_path, plain_name, working
+from .core import as_path, atomic_write, InputError, load_json, local_path, plain_name, save_json, working
 from .crops import labelled_boxes, window_targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
-from .runs import ensure_inputs, load_config, load_run, load_training_data, pseudo_table
+from .runs import (ensure_inputs, load_config, load_run, load_training_data, pseudo_table, read_validation,
+                          weights_id)
 from .scores import species_of
 from .tiled_inference import read_parts, score_folder, score_settings, Scores, Windows, with_backend
 from .train import rfcx_train
-from .validate import HeldOut, rfcx_validate
+from .validate import held_out_proxy, HeldOut, rfcx_validate
 import shutil
 from dataclasses import asdict, replace
 import numpy as np, pandas as pd
@@ -107,8 +108,13 @@ def _train_round(
     before,# (n_species,) means of the round before, or None
     kw):   # Dict of `path`, `waves`, `n_workers`
     "Train the run of one round; return the (n_species,) means of its soft labels."
-    file, cfg = new/"pseudo.parquet", load_config(old)
-    if not file.exists(): _write_pseudo_labels(kw["path"], old, file, kw["waves"], power, before, kw["n_workers"])
+    file, cfg, how = new/"pseudo.parquet", load_config(old), dict(teacher=weights_id(load_run(old)), power=power)
+    if file.exists():
+        if (new/"pseudo.json").exists() and load_json(new/"pseudo.json") != how:
+            raise InputError(f"{new} was begun by other networks of {old.name}, or with another --power: remove {new}")
+    else:
+        _write_pseudo_labels(kw["path"], old, file, kw["waves"], power, before, kw["n_workers"])
+        save_json(how, new/"pseudo.json")
     df = pseudo_table(replace(cfg, pseudo=str(file)))
     means = df[list(cfg.species)].mean().to_numpy()
     print(f"{new.name}: {len(df)} windows, {means.sum():.2f} species per window by the guesses of {old.name}")
@@ -133,13 +139,19 @@ def rfcx_pseudo_label(
     if not (cfg := load_config(best_run)).objective.masked:
         raise InputError(f"{best_run} was trained with loss {cfg.loss}, for which what is unknown is absent: "
                          "pseudo-labels need a run with loss bce")
-    best = rfcx_validate(model_name=model_name, models=models, **kw)
+    if len(load_run(best_run).nets) < cfg.n_folds:
+        raise InputError(f"{best_run} has {cfg.n_folds} folds, and not all are trained: train the others first")
+    validated = read_validation(best_run) # its thresholds stay as they are
+    best = held_out_proxy(path, best_run, waves, n_workers) if validated else rfcx_validate(
+        model_name=model_name, models=models, **kw)
+    if not best >= 0: # nan
+        raise InputError(f"{best_run} cannot be measured, since no box denies a species: deny some boxes first")
     for r in range(1, rounds + 1):
         new = models/f"{model_name}_r{r}"
         with working(new, "rfcx_pseudo_label"): means = _train_round(best_run, new, power**r, means, kw)
         worth = rfcx_validate(model_name=new.name, models=models, **kw)
         print(f"round {r}: proxy {worth:.3f} on held-out boxes, before {best:.3f}")
-        if worth <= best: print(f"It has not risen: {best_run.name} is the best run"); return best_run.name
+        if not worth > best: print(f"It has not risen: {best_run.name} is the best run"); return best_run.name
         best, best_run = worth, new
     print(f"{best_run.name} is the best run")
     return best_run.name

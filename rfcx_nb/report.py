@@ -604,19 +604,15 @@ def read_detections(file): # `detections.csv`
 
 # %% ../nbs/06a_report.ipynb #a5c5d905
 def _that_were_scored(files, folder): # Dict of recording id to file; of their scores -> without other files of the name
-    store, other, later = Parts(folder), [], []
+    store, other = Parts(folder), []
     store.suffix = ".parquet"
     for k, f in files.items():
         try: said = read_schema(store.path(k)).metadata[b"PANDAS_ATTRS"]
         except (OSError, KeyError, pa.ArrowInvalid): continue # it has no scores here, or `kept_scores` will say so
         then, now = json.loads(said)["source"], store.source(f)
-        if then[0] != now[0]: other.append(k)
-        elif abs(then[1] - now[1]) > 2: later.append(k) # s; some file systems round
-    where = "--recordings says where the recordings are"
-    if other: print(f"left out: {len(other)} files that are not the recordings that were scored, since their size is "
-                    f"another, the first: {printable(files[other[0]])}; {where}")
-    if later: print(f"{len(later)} files were written at another time than the recordings that were scored, the first: "
-                    f"{printable(files[later[0]])}; if they are no copies, {where}")
+        if (then[0], *then[2:]) != (now[0], *now[2:])[:len(then) - 1]: other.append(k) # but for the time: of a copy
+    if other: print(f"left out: {len(other)} files that are not the recordings that were scored, though they are called "
+                    f"alike, the first: {printable(files[other[0]])}; --recordings says where the recordings are")
     return {k: f for k, f in files.items() if k not in set(other)}
 
 def recordings_of(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PRECISION', 'calibrate', 'Threshold', 'precision_recall_at', 'find_threshold', 'split_boxes', 'calibration_data',
-           'species_threshold', 'fit_thresholds']
+           'tells_apart', 'species_threshold', 'fit_thresholds']
 
 # %% ../nbs/04c_thresholds.ipynb #7899a997
 from .annotations import MIN_BOXES
@@ -77,22 +77,30 @@ def calibration_data(
     return logits[use, s], yes[use]
 
 # %% ../nbs/04c_thresholds.ipynb #194fd899
+def tells_apart(
+    fit, # Slope and intercept, from `calibrate`
+    x):  # (n,) log-odds that it was fitted to
+    "Does a line say more of a high score than of a low one?"
+    return fit[0]*np.std(x) > .05
+
 def species_threshold(
     x,        # (n,) log-odds of a species' boxes
     y,        # (n,) is the box confirmed?
-    all_fit,  # Slope and intercept of all species together
+    all_fit,  # Slope and intercept of all species together; None if they tell nothing apart
     all_at,   # `Threshold` of all species together
     noise,    # Log-odds that sounds without an animal may reach
     precision):# Share wanted
     "Slope and intercept, `Threshold` and notes of one species: its own if its boxes suffice, else those of all."
-    n, fit, at, notes = int(y.sum()), all_fit, all_at, []
+    n, fit, at, notes = int(y.sum()), all_fit or (1., 0.), all_at, []
     own = calibrate(x, y) if min(n, (~y).sum()) >= MIN_BOXES else None
-    if own and own[0] > 0: fit, at = own, find_threshold(expit(own[0]*x + own[1]), y, precision)
+    if own and tells_apart(own, x): fit, at = own, find_threshold(expit(own[0]*x + own[1]), y, precision)
     else:
         why = (f"{n} confirmed boxes are too few" if n < MIN_BOXES else "its boxes are not told from others" if own else
                f"{(~y).sum()} boxes against it are too few")
         notes.append(f"the threshold of all species: {why}")
     if not n: return fit, Threshold(), ["no confirmed box: never reported"]
+    if fit is not own and not all_fit:
+        return fit, Threshold(), ["the boxes do not tell calls from other sounds: deny some boxes; never reported"]
     if np.isnan(at.at):
         whose = "its" if fit is own else "their"
         notes.append(f"no threshold reaches a precision of {precision:g} on {whose} boxes: never reported")
@@ -114,8 +122,9 @@ def fit_thresholds(
     "DataFrame with a row per species and the columns `THRESHOLD_COLS`."
     data = [calibration_data(logits, boxes, s) for s in range(len(names))]
     x, y = (np.concatenate(o) for o in zip(*data))
-    all_fit = calibrate(x, y)
-    all_at, rows = find_threshold(expit(all_fit[0]*x + all_fit[1]), y, precision), []
+    all_fit, all_at, rows = calibrate(x, y), Threshold(), []
+    if tells_apart(all_fit, x): all_at = find_threshold(expit(all_fit[0]*x + all_fit[1]), y, precision)
+    else: all_fit = None
     for s, (x, y) in enumerate(data):
         fit, at, notes = species_threshold(x, y, all_fit, all_at, noise[s], precision)
         rows.append((s, names[s], *bands[s], int(y.sum()), int((~y).sum()), *fit, *at, "; ".join(notes)))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['species_report', 'mean_auc', 'show_curves', 'noise_clips', 'drop_chosen', 'HeldOut', 'score_held_out', 'heard_noise',
-           'noise_floor', 'rfcx_validate']
+           'noise_floor', 'held_out_proxy', 'rfcx_validate']
 
 # %% ../nbs/05a_validate.ipynb #6bbe2995
 from .cli import command
@@ -12,7 +12,8 @@ from .core import as_path, atomic_write, InputError, local_path, plain_name, wor
 from .crops import species_bands
 from .folds import fold_boxes, held_out, read_folds
 from .preprocess import find_recordings
-from .runs import load_run, load_training_data, Run, run_names, write_model_card, write_thresholds
+from .runs import (keep_edited, load_run, load_training_data, note_validation, Run, run_names, write_model_card,
+                          write_thresholds)
 from .scores import box_scores, finest_scores, recording_scores
 from .thresholds import fit_thresholds, PRECISION, split_boxes
 from .tiled_inference import (read_parts, score_folder, score_settings, Scored, Scores, season_windows, Windows,
@@ -186,6 +187,15 @@ def _print_report(report, table, precision, folder): # Two tables; share asked f
           "listen, and raise them.")
 
 # %% ../nbs/05a_validate.ipynb #40595abb
+def held_out_proxy(
+    path,          # Folder laid out like Kaggle's
+    folder,        # `models/<model_name>`
+    waves,         # Wave store
+    n_workers=None): # Recordings at a time
+    "The proxy of a run, as `rfcx_validate` returns it; nothing is written but scores."
+    held = score_held_out(path, folder, waves, n_workers=n_workers)
+    return mean_auc(species_report(box_scores(held.scores, held.boxes), held.boxes, held.run.species))
+
 @command
 def rfcx_validate(
     path:str,                # Folder laid out like Kaggle's
@@ -203,7 +213,9 @@ def rfcx_validate(
     logits, finest = (box_scores(o, boxes) for o in (held.scores, finest_scores(held.scores, run.activation)))
     report, bands = species_report(logits, boxes, names), species_bands(boxes[boxes.is_tp], len(names))
     table = fit_thresholds(finest, boxes, names, bands, noise_floor(run, tile_width), precision)
+    keep_edited(folder)
     write_thresholds(table, folder)
+    note_validation(run, tile_width)
     with atomic_write(folder/"validation.csv") as f: report.round(4).to_csv(f, index_label="species_id")
     _write_prior(held, folder/"prior.csv")
     fig = show_curves(logits, boxes, names)
