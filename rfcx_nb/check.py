@@ -379,7 +379,7 @@ def _verdict_files(path): # Folder -> the csv files in it, at any depth; of two 
     # checked.csv beside check.json has what was read before
     files = [f for f in files if f.suffix.lower() == ".csv" and not (f.with_name("check.json").exists()
                                                                      and f.name == "checked.csv")]
-    copy = {f: re.fullmatch(r"(.*?)(?: ?\((\d+)\))?", f.stem) for f in files} # "verdicts (1)" was saved after "verdicts"
+    copy = {f: re.fullmatch(r"(.*?)(?: ?\((\d+)\))?", f.stem) for f in files} # verdicts (1) came after verdicts
     group = {f: (f.parent, m[1]) for f, m in copy.items()}
     saved = {g: max(f.stat().st_mtime for f in files if group[f] == g) for g in set(group.values())}
     return sorted(files, key=lambda f: (saved[group[f]], group[f], int(copy[f][2] or 0)))
@@ -488,8 +488,8 @@ def match_verdicts(
         why = ("this check has clips of " + ", ".join(sorted(here)) if o.species not in here else
                "none was drawn in this recording" if o.recording not in set(drawn.recording[drawn.species == o.species])
                else "the recording has others")
-        raise InputError(f"{o.file}, row {o.row}: {o.species} in {o.recording} from {o.start:g} to {o.end:g} s is not a "
-                         f"clip of this check ({why}): verdicts on other clips, such as those of rfcx_report, are no "
+        raise InputError(f"{o.file}, row {o.row}: {o.species} in {o.recording} from {o.start:g} to {o.end:g} s is not "
+                         f"a clip of this check ({why}): verdicts on other clips, such as those of rfcx_report, are no "
                          "fair sample")
     return drawn.iloc[i.astype(int)].assign(**{k: said[k].to_numpy() for k in ("file", "verdict", "other", "note")})
 
@@ -500,8 +500,8 @@ def last_verdicts(said): # From `match_verdicts`, one after the other
     if len(differ):
         o = differ.iloc[0]
         files = said[(said[CLIP] == o[CLIP]).all(axis=1)].file.unique()
-        print(f"{len(differ)} clips have two different verdicts, the first: {o.species} in {o.recording} at {o.start:g} "
-              f"s, in {' and '.join(files)}; the last counts, here that in {o.file}")
+        print(f"{len(differ)} clips have two different verdicts, the first: {o.species} in {o.recording} at "
+              f"{o.start:g} s, in {' and '.join(files)}; the last counts, here that in {o.file}")
     return last
 
 def _keep_others(field, file): # From `field_table`; `field.csv` -> all rows of these networks, rows that were there

@@ -309,8 +309,8 @@ def _parse_csv(text, file, what): # Text of a csv file -> table of text without 
     if not isinstance(df.index, pd.RangeIndex): # the first row has more cells than there are names
         names, df = list(df), df.reset_index().fillna("")
         if (df.iloc[:, len(names):] != "").any(axis=None):
-            raise InputError(f"{file} has more cells in its rows than names of columns (a decimal comma, or a text with "
-                             f"commas that is not in quotes?): expected {what}")
+            raise InputError(f"{file} has more cells in its rows than names of columns (a decimal comma, or a text "
+                             f"with commas that is not in quotes?): expected {what}")
         df = df.iloc[:, :len(names)].set_axis(names, axis=1)
     top = text[:-len(body)].count("\n") # lines above
     df = df.fillna("").set_axis(range(top, top + len(df)))

@@ -104,6 +104,10 @@ def rfcx_ensemble(
             if not (run/"config.json").exists():
                 raise InputError(f"{f}: there is no run {run}. A submission must be in a folder with the name of "
                                  "its run, as rfcx_predict writes it; without --path no run is needed")
+            if (s := len(load_config(run).species)) != xs[0].shape[1]:
+                raise InputError(f"{f} has {xs[0].shape[1]} species and the run {run} has {s}: predict with it again")
+            if any(w.stat().st_mtime > Path(f).stat().st_mtime for w in run.glob("fold*/weights.safetensors")):
+                print(f"the networks of {run} are newer than {f}: predict with them again, if they have changed")
         lines, weights = _from_boxes(folders, path, waves, n_workers)
     else:
         scale = [(x.to_numpy().mean(), x.to_numpy().std() + 1e-6) for x in xs]

@@ -193,7 +193,8 @@ def rfcx_export(
         raise InputError(f"{folder} learned on the features of {cfg.model}, whose network is not in the run: train a "
                          "network of timm's, such as tf_efficientnet_lite0")
     run = load_run(folder, fold)
-    table, widths = field_thresholds(run, run.thresholds), read_validation(folder).get("tile_width") # as for rfcx_detect
+    table = field_thresholds(run, run.thresholds) # as rfcx_detect takes them
+    widths = read_validation(folder).get("tile_width")
     check_export(cfg, run.net, tile_width)
     if widths and min(widths) != tile_width:
         print(f"  the thresholds are for windows of {min(widths)} frames, and the file has {tile_width}")

@@ -60,7 +60,8 @@ def read_query(
         df = df.assign(species=[names[i] for i in df.species_id], row=df.index + 2, recording=df.recording_id)
         df = df.rename(columns=dict(t_min="start", t_max="end", f_min="low", f_max="high"))
         df = df[df.recording.isin(found)]
-        length = df.recording.map({k: v[0] for k, v in durations({k: found[k] for k in df.recording.unique()})[0].items()})
+        sizes = durations({k: found[k] for k in df.recording.unique()})[0]
+        length = df.recording.map({k: seconds for k, (seconds, _) in sizes.items()})
         df["wrong"] = np.where(df.start >= length, "the box is outside the recording", "") # unreadable: said later
     else:
         found, (df, unused) = find_recordings(recordings), read_tables(query)

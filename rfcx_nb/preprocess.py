@@ -137,6 +137,11 @@ def _sample_type(dtype): # Name of a type, or numpy's type -> its name
     if name not in ("int16", "float32"): raise InputError(f"dtype is {name}: it should be int16 or float32")
     return name
 
+def _peak(src, sample_rate): # Of a file of floating-point samples, which may be above 1; else 1
+    with open_audio(src) as f: subtype = sf.info(f).subtype
+    if subtype not in ("FLOAT", "DOUBLE"): return 1.
+    return max(float(np.abs(x).max(initial=0)) for x in audio_blocks(src, sample_rate))
+
 def audio2npy(
     src,                    # Audio file
     dst,                    # `.npy` file to write, 1-D; it exists only when it is complete
@@ -145,10 +150,12 @@ def audio2npy(
     "Decode, mix to mono and resample `src` into `dst`; returns the number of samples; raises `InputError`."
     dtype, done, it = _sample_type(dtype), 0, audio_blocks(src, sample_rate)
     x = next(it) # an unreadable file ends here, before anything is written
+    peak = _peak(src, sample_rate)
     with atomic_write(dst, durable=False) as tmp, open(tmp, "wb") as f: # a memory map would count as used memory
         shape = (n_samples(src, sample_rate),)
         np.lib.format.write_array_header_1_0(f, dict(descr=np.dtype(dtype).str, fortran_order=False, shape=shape))
         while x is not None:
+            if peak > 1: x = x/peak # floating-point samples of another scale; the spectrogram is scaled anyway
             (x if dtype == "float32" else to_int16(x)).tofile(f)
             done, x = done + len(x), next(it, None)
     return done

@@ -77,4 +77,5 @@ def make_prior_shift(
                              "prevalences to be")
         return lambda p: prior_shift(p, em_prevalence(p, prior), prior)
     target = read_prevalence(prevalence, len(run.species))
+    _check(np.full((1, len(target)), .5), target) # before hours of scoring
     return (lambda p: prior_shift(p, target)) if shift == "clean" else lambda p: minmax_shift(p, target)

@@ -611,8 +611,8 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
         except (OSError, KeyError, pa.ArrowInvalid): continue # it has no scores here, or `kept_scores` will say so
         then, now = json.loads(said)["source"], store.source(f)
         if (then[0], *then[2:]) != (now[0], *now[2:])[:len(then) - 1]: other.append(k) # but for the time: of a copy
-    if other: print(f"left out: {len(other)} files that are not the recordings that were scored, though they are called "
-                    f"alike, the first: {printable(files[other[0]])}; --recordings says where the recordings are")
+    if other: print(f"left out: {len(other)} files that are not the recordings that were scored, only their names are, "
+                    f"the first: {printable(files[other[0]])}; --recordings says where the recordings are")
     return {k: f for k, f in files.items() if k not in set(other)}
 
 def recordings_of(

@@ -56,6 +56,7 @@ def read_submission(file): # csv file
     "(recordings, species) scores; raises `InputError` for a recording that is there twice, or a cell without a number."
     kinds = dict(recording_id=str)
     df = read_csv_table(file, kinds, "a submission csv", "recording_id").set_index("recording_id")
+    if not df.size: raise InputError(f"{file} has no row of scores, or no column of a species")
     x = df.apply(pd.to_numeric, errors="coerce")
     bad = np.argwhere(~np.isfinite(x.to_numpy(float)))
     if len(bad):

@@ -494,6 +494,9 @@ def resolve_inputs(
     path, split = existing_path(path, "a folder with recordings"), plain_name(split, "--split")
     data = path if split == "test" and not (path/split).is_dir() else path/split
     found = find_recordings(data)
+    if data != path and not any((path/f).exists() for f in ("train_tp.csv", "sample_submission.csv", "train")):
+        more = len(find_recordings(path)) - len(found)
+        if more: print(f"left out: {more} recordings of {path} that are not in {data}; to take all, rename that folder")
     return Inputs(data, found, _requested_ids(path, cfg, found) if split == "test" and data != path else list(found))
 
 # %% ../nbs/05_tiled_inference.ipynb #3da11b34

@@ -13,7 +13,7 @@ from .backbones import find_weights, save_weights, write_tensors
 from .backends import to_training, train_precision
 from .cli import command, quiet_worker
 from .core import atomic_write, InputError, local_path, plain_name, progress, working
-from .crops import BoxDataset, CropDataset, mel_rows, species_bands
+from .crops import BoxDataset, CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .embedding_net import EmbeddingDataset
 from .encoder import ENCODERS, get_encoder, has_classes, known_species
@@ -22,6 +22,7 @@ from .logmel import LogMel
 from .losses import LOSSES
 from .metrics import lwlrap
 from .model import HEADS
+from .preprocess import open_wave
 from .runs import (adopt, build_model, default_thresholds, keep_names, load_training_data, make_config,
                           pseudo_table, read_thresholds, run_names, RunConfig, save_config, soft_ids, stored_input,
                           write_model_card, write_thresholds)
@@ -87,8 +88,14 @@ def read_pseudo(
     if list(df.columns[-len(cfg.species):]) != list(cfg.species):
         raise InputError(f"{cfg.pseudo} has soft labels of other species than the tables")
     df = df[(df.fold == fold) & ~df.recording_id.isin(held)]
-    there = {k: stored_input(cfg, store, k).exists() for k in df.recording_id.unique()}
-    return df[df.recording_id.map(there).astype(bool)]
+    there = {k: f for k in df.recording_id.unique() if (f := stored_input(cfg, store, k)).exists()}
+    df = df[df.recording_id.isin(there)]
+    if cfg.encoder: return df
+    end = df.recording_id.map({k: len(open_wave(f))/cfg.sample_rate for k, f in there.items()})
+    if (gone := df.start >= end).any():
+        print(f"left out: {gone.sum()} soft labels after the end of their recordings, the first in "
+              f"{df.recording_id[gone].iloc[0]}; was it replaced?")
+    return df[~gone]
 
 # %% ../nbs/04_train.ipynb #4abd993b
 def batch_tfms(
@@ -413,6 +420,19 @@ def _first_thresholds(data, path, folder): # `TrainingData`; folder laid out lik
     n = tp.species_id.value_counts().reindex(range(n_species), fill_value=0)
     write_thresholds(default_thresholds(run_names(folder, path, n_species), species_bands(tp, n_species), n), folder)
 
+def _check_folds(boxes, cfg, names): # Box table with folds; `RunConfig`; of the species. Raise if a fold has too little
+    if cfg.n_folds == 1: return
+    items = boxes if cfg.objective.masked else boxes[boxes.is_tp]
+    n = items.fold.value_counts().reindex(range(cfg.n_folds), fill_value=0)
+    if (few := n[n < 2].index).size:
+        raise InputError(f"fold {few[0]} of {cfg.n_folds} would have {n[few[0]]} boxes to validate on, and at least 2 "
+                         "are needed: take a smaller --n_folds, or add boxes")
+    tp = boxes[boxes.is_tp].groupby("species_id").fold
+    if len(one := tp.nunique().index[tp.nunique() == 1]):
+        print(f"the confirmed boxes of {', '.join(names[k] for k in one[:5])}{' ...'*(len(one) > 5)} are in one "
+              "recording or site, so that the network that is measured on them has not heard such a call: add boxes of "
+              "other places, or their figures will mean little")
+
 def init_run(
     path,      # Folder laid out like Kaggle's
     cfg,       # `RunConfig`
@@ -424,6 +444,7 @@ def init_run(
     with working(folder, "rfcx_train", wait=True):
         data.cfg = cfg = with_precision(data.cfg)
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
+        _check_folds(data.boxes, cfg, species_names(path, len(cfg.species)))
         keep_names(folder, path, len(cfg.species))
         save_config(folder, cfg) # after the folds: a run that is refused leaves its name free
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)

@@ -113,7 +113,7 @@ def _held_boxes(path, run, waves, n_workers, extend): # As for `score_held_out`.
     boxes = boxes[boxes.held_by.str.len() > 0].reset_index(drop=True)
     if not boxes.is_tp.any():
         raise InputError(f"{run.path}: no recording with a confirmed box is held out from its networks: train "
-                         "the other folds")
+                         "the other folds, or confirm boxes that rfcx_find --next has not chosen")
     return boxes, data.store
 
 # %% ../nbs/05a_validate.ipynb #58640887
