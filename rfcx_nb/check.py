@@ -373,12 +373,16 @@ def drawn_rows(
     return [d["rows"] for d in draws]
 
 def _verdict_files(path): # Folder -> the csv files in it, at any depth; of two verdicts on a clip the last one counts
-    files = [f for f in sorted(path.rglob("*")) if f.is_file() and not f.name.startswith(".")]
-    tables = [f for f in files if f.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers", ".txt", ".tsv")]
-    if tables: print(f"not read: {len(tables)} files, the first: {tables[0]}; save them as csv")
-    # checked.csv beside check.json has what was read before
-    files = [f for f in files if f.suffix.lower() == ".csv" and not (f.with_name("check.json").exists()
-                                                                     and f.name == "checked.csv")]
+    files = [f for f in sorted(path.rglob("*")) if f.is_file()
+             and not any(o.startswith((".", "~$")) for o in f.relative_to(path).parts)]
+    def read(f): # not a table of something else in a deeper folder, and not what an earlier call wrote
+        if f.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers", ".tsv"): return False
+        if f.parent != path and b"verdict" not in f.read_bytes()[:4096].replace(b"\0", b""): return False
+        return f.name != "checked.csv" or not f.with_name("check.json").exists()
+    tables = [f for f in files if f.suffix.lower() in (".csv", ".xlsx", ".xls", ".ods", ".numbers", ".tsv")]
+    files = [f for f in tables if read(f)]
+    away = [f for f in tables if f not in set(files) and f.name != "checked.csv"]
+    if away: print(f"not read: {len(away)} tables that are no csv with verdicts, the first: {away[0]}")
     copy = {f: re.fullmatch(r"(.*?)(?: ?\((\d+)\))?", f.stem) for f in files} # verdicts (1) came after verdicts
     group = {f: (f.parent, m[1]) for f, m in copy.items()}
     saved = {g: max(f.stat().st_mtime for f in files if group[f] == g) for g in set(group.values())}
@@ -466,10 +470,10 @@ def write_pages(
 CLIP = ["recording", "species", "start"] # What names a clip
 
 def _drawn_ids(ids, drawn): # Recordings of verdicts, of the draw -> `ids` as drawn, though a spreadsheet made 001 a 1
-    number = lambda k: k.lstrip("0") or "0"
-    numbers = pd.Series({k: number(k) for k in set(drawn) if k.isdecimal()}, dtype=str).drop_duplicates(keep=False)
+    known, number = set(drawn), lambda k: k.lstrip("0") or "0"
+    numbers = pd.Series({k: number(k) for k in known if k.isdecimal()}, dtype=str).drop_duplicates(keep=False)
     back = {v: k for k, v in numbers.items()}
-    return [k if k in set(drawn) else back.get(number(k), k) for k in ids]
+    return [k if k in known else back.get(number(k), k) for k in ids]
 
 def match_verdicts(
     said,    # From `read_verdicts`
@@ -477,8 +481,8 @@ def match_verdicts(
     names=()): # Dict of a species' name when its clips were drawn to its name now
     "`said` with the columns of the clips; raises `InputError` for a row that is not one of the drawn clips."
     drawn = pd.concat(samples.values(), ignore_index=True)
-    here = set(drawn.species)
-    said = said.assign(species=said.species.map(lambda s: s if s in here else dict(names).get(s, s)),
+    here, now = set(drawn.species), dict(names)
+    said = said.assign(species=[s if s in here else now.get(s, s) for s in said.species],
                        recording=_drawn_ids(said.recording, drawn.recording))
     key = lambda df: list(zip(df.recording, df.species, df.start.round(2), df.end.round(2)))
     place = {k: i for i, k in enumerate(key(drawn))}

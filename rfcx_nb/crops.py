@@ -65,7 +65,8 @@ def species_names(
     kinds = dict(species_id=Number(0, 1e6, integer=True), name=str)
     df = read_csv_table(f, kinds, "a table of species_id and name", "species_id")
     df["name"] = df.name.map(sanitize)
-    raise_bad_rows(f, df.name.duplicated() | (df.name == ""), "the name is there twice, or empty", df.name)
+    df = df[df.name != ""]
+    raise_bad_rows(f, df.name.duplicated(), "the name is there twice", df.name)
     for k, name in zip(df.species_id, df.name):
         if k < n: names[k] = name
     return names

@@ -13,7 +13,7 @@ from .cli import command
 from .core import (atomic_write, InputError, load_json, local_path, plain_name, printable, progress, save_json,
                           working)
 from .parallel import Parts
-from .runs import FIELD, field_thresholds, is_validated, load_run
+from .runs import FIELD, field_thresholds, load_run
 from .scores import finest_scores, species_of
 from .tiled_inference import (predict, Prediction, read_settings, report_errors, resolve_inputs,
                                      Scores, Windows)
@@ -146,9 +146,6 @@ def detection_thresholds(
     "The thresholds of a run, with a band for each species; prints which species are never reported."
     t = run.thresholds
     if threshold is not None: return t.assign(threshold=threshold)
-    if not is_validated(run):
-        print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "
-              "rfcx_validate again")
     t = field_thresholds(run, t)
     if (t.note == "not validated").all():
         print("nobody has validated this run: every threshold is .5 of an uncalibrated score (rfcx_validate finds "

@@ -15,9 +15,9 @@ from .encoder import encoder_class
 from .imitate import imitate
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import soft_labels
-from .runs import (ensure_inputs, FIELD, field_thresholds, load_config, load_run, load_training_data,
-                          make_config, read_thresholds, RunConfig, stored_input, THRESHOLD_COLS, weights_id,
-                          write_model_card, write_thresholds)
+from .runs import (ensure_inputs, FIELD, field_thresholds, keep_edited, load_config, load_run,
+                          load_training_data, make_config, note_thresholds, read_thresholds, RunConfig, stored_input,
+                          THRESHOLD_COLS, thresholds_note, weights_id, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
 from .tiled_inference import (read_parts, score_folder, score_settings, Scores, season_windows, Windows,
                                      with_backend)
@@ -154,7 +154,9 @@ def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior
         return box_scores(season_windows(teacher_scores(o, path, waves, [64], files, folder, n_workers), o), boxes)
     with tempfile.TemporaryDirectory() as d: at = [at_boxes(o, Path(d)/str(i)) for i, o in enumerate((run, one))]
     table = field_thresholds(run, read_thresholds(run.path, len(run.species))) # as rfcx_detect takes them
+    keep_edited(new)
     write_thresholds(adopt_thresholds(table, *at, run.path.name), new)
+    note_thresholds(one, thresholds_note(run.path).get("tile_width", [64]))
     if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
     licence = run.cfg.encoder.licence if run.cfg.encoder else ""
     save_json(dict(name=run.path.name, model=run.cfg.model, folds=len(run.nets), licence=licence,
@@ -205,7 +207,8 @@ def rfcx_distill(
         if run.cfg.encoder and "pretrained" not in settings:
             own["pretrained"] = _pretrained(run, new, cfg, store, files, mixtures, n_workers)
     rfcx_train(model_name=new.name, models=models, **kw, **own | dict(pseudo=str(soft)))
-    known = load_json(new/"teacher.json").get("thresholds") if (new/"teacher.json").exists() else None
-    if known != _thresholds_id(run): _finish(run, new, boxes, files=files, **kw) # new, or changed since
+    known = load_json(new/"teacher.json") if (new/"teacher.json").exists() else dict(thresholds="")
+    if known.get("thresholds") not in (None, _thresholds_id(run)): # it is new, or they have changed since
+        _finish(run, new, boxes, files=files, **kw)
     print(f"{new}: one network in place of {len(run.nets)}; its thresholds are those of {name}")
     return str(new)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['QUERY_COLS', 'MAX_SECONDS', 'read_clip', 'read_query', 'window_features', 'fit_probe', 'choose_next', 'map_folder',
-           'judged_windows', 'unjudged_windows', 'suggest', 'query_folder', 'map_paths', 'audible', 'rfcx_find']
+           'judged_windows', 'unjudged_windows', 'suggest', 'query_folder', 'map_paths', 'same_recordings', 'cut_long',
+           'audible', 'rfcx_find']
 
 # %% ../nbs/09a_find.ipynb #876952eb
 from .annotations import check_rows, durations, match_recordings, read_tables
@@ -12,6 +13,7 @@ from .cli import command
 from .core import as_path, existing_path, InputError, local_path, plain_name, printable, save_json, working
 from .crops import labelled_boxes, read_boxes, species_names, window_targets
 from .detections import DETECTION_COLS, parse_formats, write_detections
+from .parallel import file_fingerprint, same_content
 from .preprocess import AUDIO_EXTS, find_recordings, real_path
 from .search import find_species, get_ear, Maps, TemplateEar
 import torch.nn.functional as F, numpy as np, pandas as pd, torch
@@ -59,9 +61,9 @@ def read_query(
         names = species_names(query, df.species_id.max() + 1)
         df = df.assign(species=[names[i] for i in df.species_id], row=df.index + 2, recording=df.recording_id)
         df = df.rename(columns=dict(t_min="start", t_max="end", f_min="low", f_max="high"))
-        df = df[df.recording.isin(found)]
+        df = df[df.recording.isin(found) & ((df.species == species) | (not species))]
         sizes = durations({k: found[k] for k in df.recording.unique()})[0]
-        length = df.recording.map({k: seconds for k, (seconds, _) in sizes.items()})
+        length = df.recording.map({k: seconds for k, (seconds, _) in sizes.items()}).astype(float)
         df["wrong"] = np.where(df.start >= length, "the box is outside the recording", "") # unreadable: said later
     else:
         found, (df, unused) = find_recordings(recordings), read_tables(query)
@@ -71,8 +73,6 @@ def read_query(
         df = match_recordings(df, found, recordings)
         df = check_rows(df, durations({k: found[k] for k in df.recording_id.unique() if k})[0])
         df = df.assign(recording=df.recording_id)
-    long = (df.end - df.start > MAX_SECONDS) & (df.wrong == "")
-    df.loc[long, "wrong"] = f"the box is longer than {MAX_SECONDS} s"
     df, wrong = df[df.wrong == ""], df[df.wrong != ""]
     if len(wrong):
         print(f"left out: {len(wrong)} of {len(df) + len(wrong)} rows of {query}, the first: row {wrong.row.iloc[0]}, "
@@ -230,6 +230,21 @@ def map_paths(
     if folder == boxes and data.resolve() != source.resolve(): boxes = boxes.with_name(f"{boxes.name}-query")
     return folder, boxes
 
+def same_recordings(
+    a, # Dict of recording id to file
+    b):# The same of another folder
+    "Dict of each id of `a` to the id in `b` of the same file, or of a copy with the same id; None if there is none."
+    here = {real_path(f): k for k, f in b.items()}
+    def copy(k): return k if k in b and same_content(file_fingerprint(a[k]), file_fingerprint(b[k])) else None
+    return {k: here.get(real_path(f)) or copy(k) for k, f in a.items()}
+
+def cut_long(q): # `QUERY_COLS`
+    "Boxes of at most `MAX_SECONDS`: of a longer one, such as of a cicada, the middle; says how many."
+    cut = ((q.end - q.start - MAX_SECONDS)/2).clip(lower=0)
+    if (long := cut > 0).any():
+        print(f"{long.sum()} boxes are longer than {MAX_SECONDS} s: the {MAX_SECONDS} s in their middle are compared")
+    return q.assign(start=q.start + cut, end=q.end - cut)
+
 def audible(
     q,   # `QUERY_COLS`
     ear):# `Ear`
@@ -241,7 +256,7 @@ def audible(
         raise InputError(f"a call lies between {o.low:g} and {o.high:g} Hz, and this ear hears {low:g} to {high:g} Hz: "
                          f"give --ear template with a --sample_rate above {2*o.high:.0f}, or a run at such a rate")
     if deaf.any(): print(f"left out: {deaf.sum()} boxes outside {low:g} to {high:g} Hz, which is what this ear hears")
-    if (part := part & ~deaf & q.is_tp).any():
+    if (part := part & ~deaf & q.is_tp & (q.low > 0)).any(): # not of a box of all frequencies
         o = q[part].iloc[0]
         print(f"{part.sum()} boxes reach beyond {low:g} to {high:g} Hz, which is what this ear hears: the rest is not "
               f"compared, in row {o.row} {o.low:g} to {o.high:g} Hz")
@@ -277,6 +292,7 @@ def rfcx_find(
     data, source = as_path(path), query_folder(query, recordings, path)
     q, sources = read_query(query, source, species, row, low, high)
     q, (folder, boxes) = audible(q, ear), map_paths(waves, ear.name, data, source)
+    if not next: q = cut_long(q)
     if clip := as_path(query).suffix.lower() in AUDIO_EXTS and isinstance(ear, TemplateEar):
         boxes = boxes.with_name(f"{boxes.name}-clip")
     if any((out/"scores").glob("*.parquet")): raise InputError(f"{out} holds a prediction: choose another --out")
@@ -287,9 +303,7 @@ def rfcx_find(
         if not q.is_tp.any(): raise InputError(f"no recording with a confirmed box of {query} can be read")
         maps, errors = map_folder(ear, files, folder, n_workers)
         if not maps: raise InputError(f"none of the {len(files)} recordings in {path} can be read")
-        if next:
-            here = {real_path(f): k for k, f in files.items()} # the same file may have another id in the query's folder
-            df = suggest(ear, maps, judged, q, next, {k: here.get(real_path(f)) for k, f in sources.items()})
+        if next: df = suggest(ear, maps, judged, q, next, same_recordings(sources, files))
         else: df = find_species(ear, maps, judged, q, n, deny)
         write_detections(df, out, formats)
         save_json(dict(data=str(data.resolve())), out/"scores"/"_how.json") # for rfcx_report

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['BLOCK_SECONDS', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE', 'UNREADABLE_EXTS', 'AUDIO_EXTS', 'MANIFEST', 'open_audio',
            'audio_blocks', 'read_audio', 'to_int16', 'n_samples', 'audio2npy', 'open_wave', 'read_wave', 'is_wave',
-           'find_recordings', 'read_manifest', 'add_to_manifest', 'real_path', 'wave_folder', 'preprocess',
-           'rfcx_preprocess']
+           'find_recordings', 'read_manifest', 'renew_manifest', 'add_to_manifest', 'real_path', 'wave_folder',
+           'preprocess', 'rfcx_preprocess']
 
 # %% ../nbs/00_preprocess.ipynb #a9e10401
 from .cli import command
@@ -240,16 +240,25 @@ def read_manifest(folder): # Folder of stored waves
     f, head, lines = Path(folder)/"manifest.csv", "", []
     try: head, *lines = f.read_text(encoding="utf-8").split("\n") if f.exists() else [",".join(MANIFEST)]
     except (UnicodeDecodeError, IsADirectoryError): pass
-    if head.split(",") != MANIFEST:
+    names = head.split(",")
+    if names not in (MANIFEST, [c for c in MANIFEST if c != "crc"]): # the second of earlier versions
         raise InputError(f"{f} is not a table that rfcx_preprocess wrote: "
                          "remove it, and the recordings are decoded again")
     rows = [next(csv.reader([o]), []) for o in lines] # line by line: a quote that is never closed ends with its line
-    status = MANIFEST.index("status")
-    df = pd.DataFrame([o for o in rows if len(o) == len(MANIFEST) and o[status] in ("ok", "failed")], columns=MANIFEST)
+    status = names.index("status")
+    df = pd.DataFrame([o for o in rows if len(o) == len(names) and o[status] in ("ok", "failed")], columns=names)
+    df = df.reindex(columns=MANIFEST, fill_value="")
     df["samples"] = pd.to_numeric(df.samples, errors="coerce").fillna(-1).astype(int)
     return df.drop_duplicates("recording_id", keep="last").set_index("recording_id")
 
 # %% ../nbs/00_preprocess.ipynb #34b100a0
+def renew_manifest(folder): # Folder of stored waves
+    "Give the manifest of an earlier version the column crc, empty."
+    f = Path(folder)/"manifest.csv"
+    if not f.exists() or "crc" in f.read_text(encoding="utf-8").partition("\n")[0].split(","): return
+    df = read_manifest(folder).reset_index()
+    with atomic_write(f) as o: df[MANIFEST].to_csv(o, index=False, lineterminator="\n")
+
 def add_to_manifest(
     folder, # Folder of stored waves
     row):   # Dict with the keys of `MANIFEST`
@@ -284,6 +293,7 @@ def _failed(k, src="", *job, error): # The line of a recording that is missing, 
 def _is_done(k, src, folder, man, sample_rate, dtype): # Is there a wave of this recording that can be used?
     if k not in man.index or man.status[k] != "ok": return False
     m, key = man.loc[k], _key(src, sample_rate, dtype)
+    if m.crc == "": del key["crc"] # a row of an earlier version
     return all(str(m[c]) == str(v) for c, v in key.items()) and is_wave(Path(folder)/f"{k}.npy", m.samples, dtype)
 
 # %% ../nbs/00_preprocess.ipynb #1fe90ffb
@@ -317,6 +327,7 @@ def preprocess(
     if todo(): # a store that is complete may be read-only
         with working(folder, "rfcx_preprocess", wait=True):
             jobs = todo() # another process may have done them
+            renew_manifest(folder)
             rows = parallel_map(_job, jobs, n_workers, scheduler, _failed)
             for row in progress(rows, len(jobs), "preprocess"): add_to_manifest(folder, row)
     missing = [_failed(k, error=f"no recording {k} in {data}") for k in ids if k not in found]

@@ -11,7 +11,7 @@ from .core import as_path, atomic_write, InputError, load_json, local_path, plai
 from .crops import labelled_boxes, window_targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
-from .runs import (ensure_inputs, load_config, load_run, load_training_data, pseudo_table, read_validation,
+from .runs import (ensure_inputs, load_config, load_run, load_training_data, pseudo_table, thresholds_note,
                           weights_id)
 from .scores import species_of
 from .tiled_inference import read_parts, score_folder, score_settings, Scores, Windows, with_backend
@@ -141,7 +141,7 @@ def rfcx_pseudo_label(
                          "pseudo-labels need a run with loss bce")
     if len(load_run(best_run).nets) < cfg.n_folds:
         raise InputError(f"{best_run} has {cfg.n_folds} folds, and not all are trained: train the others first")
-    validated = read_validation(best_run) # its thresholds stay as they are
+    validated = thresholds_note(best_run) # its thresholds stay as they are
     best = held_out_proxy(path, best_run, waves, n_workers) if validated else rfcx_validate(
         model_name=model_name, models=models, **kw)
     if not best >= 0: # nan

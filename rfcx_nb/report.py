@@ -13,7 +13,7 @@ from .annotations import FILENAME_TIME, name_time, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, existing_path, InputError, load_json, Number, printable, progress,
                           raise_bad_rows, read_csv_table)
-from .parallel import Parts
+from .parallel import file_fingerprint, Parts, same_content
 from .plot import MP3_RATES, sound_uri
 from .preprocess import find_recordings, open_audio
 import base64, html, io, json, os, re
@@ -607,12 +607,17 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
     store, other = Parts(folder), []
     store.suffix = ".parquet"
     for k, f in files.items():
+        if not isinstance(f, Path): continue # over a network that takes too long
         try: said = read_schema(store.path(k)).metadata[b"PANDAS_ATTRS"]
         except (OSError, KeyError, pa.ArrowInvalid): continue # it has no scores here, or `kept_scores` will say so
-        then, now = json.loads(said)["source"], store.source(f)
-        if (then[0], *then[2:]) != (now[0], *now[2:])[:len(then) - 1]: other.append(k) # but for the time: of a copy
-    if other: print(f"left out: {len(other)} files that are not the recordings that were scored, only their names are, "
-                    f"the first: {printable(files[other[0]])}; --recordings says where the recordings are")
+        then, now = json.loads(said)["source"], file_fingerprint(f)
+        if any(now) and not same_content(then, now) and then[3:] in ([], [f.suffix.lower()]): other.append(k)
+    why = "not recordings that were scored, only their names are"
+    if len(other) == len(files):
+        raise InputError(f"all {len(files)} files are {why}, the first: {printable(files[other[0]])}; say by "
+                         "--recordings where the others are, or score these by rfcx_detect --path")
+    if other: print(f"left out: {len(other)} files that are {why}, the first: {printable(files[other[0]])}; say by "
+                    "--recordings where the others are")
     return {k: f for k, f in files.items() if k not in set(other)}
 
 def recordings_of(

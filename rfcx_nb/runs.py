@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'FIELD', 'MAX_SPECIES', 'CARD', 'VALIDATED', 'ONE_NETWORK',
            'VALIDATED_BEFORE', 'NOT_VALIDATED', 'RunConfig', 'make_config', 'load_config', 'adopt', 'save_config',
-           'build_model', 'Run', 'load_run', 'default_thresholds', 'write_thresholds', 'read_thresholds', 'weights_id',
-           'note_validation', 'read_validation', 'is_validated', 'keep_edited', 'field_thresholds', 'read_prevalence',
-           'ensure_inputs', 'stored_input', 'run_species', 'names_of', 'join_names', 'run_names', 'keep_names',
-           'pseudo_table', 'soft_ids', 'default_epochs', 'TrainingData', 'load_training_data', 'card_table',
-           'read_teacher', 'write_model_card']
+           'build_model', 'Run', 'load_run', 'file_digest', 'default_thresholds', 'write_thresholds', 'read_thresholds',
+           'weights_id', 'note_thresholds', 'thresholds_note', 'thresholds_fit', 'keep_edited', 'field_thresholds',
+           'read_prevalence', 'ensure_inputs', 'stored_input', 'run_species', 'names_of', 'join_names', 'run_names',
+           'keep_names', 'pseudo_table', 'soft_ids', 'default_epochs', 'TrainingData', 'load_training_data',
+           'card_table', 'read_teacher', 'write_model_card']
 
 # %% ../nbs/03g_runs.ipynb #778f7027
 from .annotations import durations, write_boxes_csv
@@ -236,12 +236,15 @@ def only(
     return replace(self, nets={k: self.nets[k] for k in folds})
 
 # %% ../nbs/03g_runs.ipynb #5aac5f61
+def file_digest(file):
+    "16 hex digits that tell a file's content from others."
+    return sha256(Path(file).read_bytes()).hexdigest()[:16]
+
 @patch
 def digests(self:Run):
-    "Dict of `config` and the folds' folders to a digest (16 hex digits) of the settings, and of the weights."
-    files = dict(config=self.path/"config.json")
-    files |= {f"fold{k}": self.path/f"fold{k}"/"weights.safetensors" for k in self.nets}
-    return {k: sha256(f.read_bytes()).hexdigest()[:16] for k, f in files.items()}
+    "Dict of `config` and the folds' folders to a `file_digest` of the settings, and of the weights."
+    weights = {f"fold{k}": self.path/f"fold{k}"/"weights.safetensors" for k in self.nets}
+    return {k: file_digest(f) for k, f in (dict(config=self.path/"config.json") | weights).items()}
 
 # %% ../nbs/03g_runs.ipynb #8af00923
 THRESHOLD_COLS = ["species_id", "species", "low", "high", "confirmed", "against", "slope", "intercept", "threshold",
@@ -285,27 +288,29 @@ def weights_id(run): # `Run`
     "A short text that tells its networks and settings from others."
     return sha256(json.dumps(run.digests(), sort_keys=True).encode()).hexdigest()[:12]
 
-def note_validation(
+def note_thresholds(
     run,   # `Run`, whose `thresholds.csv` was just written
-    widths):# Of the windows that were scored, in frames
-    "Write `validated.json`: the networks, widths and table of a validation."
-    table = sha256((run.path/"thresholds.csv").read_bytes()).hexdigest()[:16]
-    save_json(dict(weights=run.digests(), tile_width=list(widths), table=table), run.path/"validated.json")
+    widths):# Of the windows that they were found on, in frames
+    "Write `thresholds.json`: the networks, widths and table of thresholds."
+    table = file_digest(run.path/"thresholds.csv")
+    save_json(dict(weights=run.digests(), tile_width=list(widths), table=table), run.path/"thresholds.json")
 
-def read_validation(folder): # `models/<model_name>`
-    "The dict that `note_validation` wrote; empty if there is none."
-    f = Path(folder)/"validated.json"
+def thresholds_note(folder): # `models/<model_name>`
+    "The dict that `note_thresholds` wrote; empty if there is none."
+    f = Path(folder)/"thresholds.json"
     return load_json(f) if f.exists() else {}
 
-def is_validated(run): # `Run`
+def thresholds_fit(
+    folder, # `models/<model_name>`
+    digests):# Of networks that are used, from `Run.digests`
     "False if its thresholds were found for other networks, or for only some of them."
-    then = read_validation(run.path).get("weights")
-    return not then or all(then.get(k) == v for k, v in run.digests().items())
+    then = thresholds_note(folder).get("weights")
+    return not then or all(then.get(k) == v for k, v in digests.items())
 
-def keep_edited(folder): # `models/<model_name>`, which is validated again
+def keep_edited(folder): # `models/<model_name>`, which gets new thresholds
     "Move a `thresholds.csv` that somebody has edited to `thresholds_edited.csv`."
-    f, then = Path(folder)/"thresholds.csv", read_validation(folder).get("table")
-    if then and f.exists() and then != sha256(f.read_bytes()).hexdigest()[:16]:
+    f, then = Path(folder)/"thresholds.csv", thresholds_note(folder).get("table")
+    if then and f.exists() and then != file_digest(f):
         kept = f.replace(f.with_name("thresholds_edited.csv"))
         print(f"{f} was edited by hand: that table is {kept.name} now, and a new one is written")
 
@@ -316,6 +321,9 @@ def field_thresholds(
     table):# Its thresholds, such as `Run.thresholds`
     "`table` with thresholds, scale of scores and `FIELD` from `field.csv`, where it is of these networks; prints them."
     f, number = run.path/"field.csv", Number(empty=True)
+    if not thresholds_fit(run.path, run.digests()):
+        print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "
+              "rfcx_validate again")
     if not f.exists(): return table
     cols = ["logit", "slope", "intercept", "judged", *FIELD]
     kinds = dict(species_id=Number(0, integer=True), species=str, date=str, weights=str)
@@ -623,9 +631,8 @@ def write_model_card(folder): # `models/<model_name>`
     folder, cfg = Path(folder), load_config(folder)
     done = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors"))
     worth = VALIDATED if (folder/"validation.csv").exists() else ONE_NETWORK if cfg.n_folds == 1 else NOT_VALIDATED
-    if worth is VALIDATED and (then := read_validation(folder)):
-        now = {k: sha256((folder/k/"weights.safetensors").read_bytes()).hexdigest()[:16] for k in done}
-        if any(then["weights"].get(k) != v for k, v in now.items()): worth = VALIDATED_BEFORE
+    now = {k: file_digest(folder/k/"weights.safetensors") for k in done}
+    if worth is VALIDATED and not thresholds_fit(folder, now): worth = VALIDATED_BEFORE
     folds = f"Of its {cfg.n_folds} folds, {len(done)} are trained: {', '.join(done)}." if cfg.n_folds > 1 else ""
     text = CARD.format(name=folder.resolve().name, models=folder.parent.name, n=len(cfg.species), worth=worth,
                        folds=folds, table=card_table(folder), licence=_licence(cfg, folder),

@@ -360,6 +360,11 @@ class Scores(Parts):
         super().__init__(folder)
         self.columns, self.settings_file = [*KEYS, *species], self.folder/"_how.json"
 
+    def source(self,
+        src): # File of the recording
+        "Its fingerprint and suffix: of the same sounds in another format `rfcx_report` takes the times."
+        return [*super().source(src), src.suffix.lower()]
+
     def write(self,
         file,   # Where it goes
         result, # Scores table of one recording

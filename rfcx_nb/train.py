@@ -420,15 +420,17 @@ def _first_thresholds(data, path, folder): # `TrainingData`; folder laid out lik
     n = tp.species_id.value_counts().reindex(range(n_species), fill_value=0)
     write_thresholds(default_thresholds(run_names(folder, path, n_species), species_bands(tp, n_species), n), folder)
 
-def _check_folds(boxes, cfg, names): # Box table with folds; `RunConfig`; of the species. Raise if a fold has too little
+def _check_folds(boxes, cfg, names, folder, begun): # Box table with folds; of the species; run; is it an older run?
     if cfg.n_folds == 1: return
     items = boxes if cfg.objective.masked else boxes[boxes.is_tp]
     n = items.fold.value_counts().reindex(range(cfg.n_folds), fill_value=0)
-    if (few := n[n < 2].index).size:
+    if (few := n[n < 2].index).size and not begun:
+        (folder/"folds.csv").unlink(missing_ok=True) # the name stays free
         raise InputError(f"fold {few[0]} of {cfg.n_folds} would have {n[few[0]]} boxes to validate on, and at least 2 "
                          "are needed: take a smaller --n_folds, or add boxes")
-    tp = boxes[boxes.is_tp].groupby("species_id").fold
-    if len(one := tp.nunique().index[tp.nunique() == 1]):
+    group = read_folds(folder, cfg.n_folds).set_index("recording_id")["group"]
+    places = boxes[boxes.is_tp].assign(group=lambda d: d.recording_id.map(group)).groupby("species_id").group.nunique()
+    if len(one := places.index[places == 1]):
         print(f"the confirmed boxes of {', '.join(names[k] for k in one[:5])}{' ...'*(len(one) > 5)} are in one "
               "recording or site, so that the network that is measured on them has not heard such a call: add boxes of "
               "other places, or their figures will mean little")
@@ -443,8 +445,9 @@ def init_run(
     data = load_training_data(path, adopt(folder, cfg), waves, n_workers, folder)
     with working(folder, "rfcx_train", wait=True):
         data.cfg = cfg = with_precision(data.cfg)
+        begun = (folder/"folds.csv").exists()
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
-        _check_folds(data.boxes, cfg, species_names(path, len(cfg.species)))
+        _check_folds(data.boxes, cfg, species_names(path, len(cfg.species)), folder, begun)
         keep_names(folder, path, len(cfg.species))
         save_config(folder, cfg) # after the folds: a run that is refused leaves its name free
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)

@@ -12,7 +12,7 @@ from .core import as_path, atomic_write, InputError, local_path, plain_name, wor
 from .crops import species_bands
 from .folds import fold_boxes, held_out, read_folds
 from .preprocess import find_recordings
-from .runs import (keep_edited, load_run, load_training_data, note_validation, Run, run_names, write_model_card,
+from .runs import (keep_edited, load_run, load_training_data, note_thresholds, Run, run_names, write_model_card,
                           write_thresholds)
 from .scores import box_scores, finest_scores, recording_scores
 from .thresholds import fit_thresholds, PRECISION, split_boxes
@@ -215,7 +215,7 @@ def rfcx_validate(
     table = fit_thresholds(finest, boxes, names, bands, noise_floor(run, tile_width), precision)
     keep_edited(folder)
     write_thresholds(table, folder)
-    note_validation(run, tile_width)
+    note_thresholds(run, Windows(tile_width).widths)
     with atomic_write(folder/"validation.csv") as f: report.round(4).to_csv(f, index_label="species_id")
     _write_prior(held, folder/"prior.csv")
     fig = show_curves(logits, boxes, names)
