@@ -618,7 +618,8 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
                          "--recordings where the others are, or score these by rfcx_detect --path")
     if other: print(f"left out: {len(other)} files that are {why}, the first: {printable(files[other[0]])}; say by "
                     "--recordings where the others are")
-    return {k: f for k, f in files.items() if k not in set(other)}
+    gone = set(other)
+    return {k: f for k, f in files.items() if k not in gone}
 
 def recordings_of(
     path,         # Folder with detections, that rfcx_detect or rfcx_find wrote
