@@ -64,15 +64,16 @@ COMMANDS = dict(
 
 def start(name, words, cwd, log): # A command's name; its words; where it runs; the file for what it prints
     "The number of a new process that runs the command, in a session of its own."
-    pid = os.fork()
+    pid, status = os.fork(), 70
     if pid: return pid
     try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL) # until the command begins
         os.setsid()
         os.chdir(cwd)
         fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(fd, 1); os.dup2(fd, 2)
         sys.stdout, sys.stderr = open(1, "w", buffering=1, closefd=False), open(2, "w", buffering=1, closefd=False)
-        status = 70
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try: status = run_command(COMMANDS[name][0], words)
         except SystemExit as e: status = e.code if isinstance(e.code, int) else 1
         except BaseException: traceback.print_exc()
@@ -218,7 +219,8 @@ def interrupted(number, share): # A signal; when, as a share of the time that an
         except ProcessLookupError: pass
         status = case.end(pid)
         want = {0, 128 + number}
-        if number == signal.SIGKILL or share < .1: want.add(-number) # in the first moments, Python itself handles it
+        first = share < .1 or share*SECONDS[name] < .1 # in the first moments, Python itself handles it
+        if number == signal.SIGKILL or first: want.add(-number)
         case.check(status in want, f"exit status {status}")
         if status == 128 + number: case.check("stopped. What is finished is kept" in case.text, "no sentence")
         case.check(case.run() == 0, "fails when given again")
