@@ -399,6 +399,7 @@ def durations(files): # Dict of id to file
     for k, f in files.items():
         try:
             with open_audio(f) as o: info = sf.info(o)
+            if info.frames > 2**60: raise ValueError # a FLAC written to a pipe does not say how long it is
             ok[k] = (info.frames/info.samplerate, info.samplerate/2)
         except Exception: bad[k] = f"{printable(f)} cannot be read as audio" # one bad file must not end the import
     return ok, bad
