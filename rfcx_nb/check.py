@@ -380,8 +380,8 @@ def _verdict_files(path): # Folder -> the csv files in it, at any depth; of two 
         if f.parent != path and b"verdict" not in f.read_bytes()[:4096].replace(b"\0", b""): return False
         return f.name != "checked.csv" or not f.with_name("check.json").exists()
     tables = [f for f in files if f.suffix.lower() in (".csv", ".xlsx", ".xls", ".ods", ".numbers", ".tsv")]
-    files, other = [f for f in tables if read(f)], [f for f in tables if not read(f)]
-    away = [f for f in other if f.name != "checked.csv"]
+    mine = {f: read(f) for f in tables}
+    files, away = [f for f in tables if mine[f]], [f for f in tables if not mine[f] and f.name != "checked.csv"]
     if away: print(f"not read: {len(away)} tables that are no csv with verdicts, the first: {away[0]}")
     copy = {f: re.fullmatch(r"(.*?)(?: ?\((\d+)\))?", f.stem) for f in files} # verdicts (1) came after verdicts
     group = {f: (f.parent, m[1]) for f, m in copy.items()}

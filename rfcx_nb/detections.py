@@ -169,8 +169,7 @@ def scored_recordings(
     out,  # Folder of detections
     files):# Dict of recording id to file
     "Those of `files` that `rfcx_detect` has scored; all if it has kept no scores."
-    parts = Parts(Path(out)/"scores")
-    parts.suffix = ".parquet"
+    parts = Parts(Path(out)/"scores", ".parquet")
     if not any(parts.folder.glob("*.parquet")): return files
     left = read_note(out).get("left_out", ())
     return {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}

@@ -15,7 +15,7 @@ from .encoder import encoder_class
 from .imitate import imitate
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import soft_labels
-from .runs import (ensure_inputs, FIELD, field_thresholds, keep_edited, load_config, load_run,
+from .runs import (ensure_inputs, FIELD, field_thresholds, file_digest, keep_edited, load_config, load_run,
                           load_training_data, make_config, note_thresholds, read_thresholds, RunConfig, stored_input,
                           THRESHOLD_COLS, thresholds_note, weights_id, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
@@ -25,7 +25,6 @@ from .train import rfcx_train
 from .validate import rfcx_validate
 import shutil, tempfile
 from dataclasses import asdict, dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 import numpy as np
 from fastai.torch_core import default_device
@@ -145,7 +144,7 @@ def _decode(cfg, path, waves, files, n_workers, known): # -> folder of waves, fi
 
 def _thresholds_id(run): # Of those that its student takes over
     files = (run.path/k for k in ("thresholds.csv", "field.csv"))
-    return sha256(b"".join(f.read_bytes() for f in files if f.exists())).hexdigest()[:16]
+    return " ".join(file_digest(f) for f in files if f.exists())
 
 def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior and model card of a trained student
     one, ids = load_run(new, device=default_device()), set(boxes.recording_id)

@@ -162,8 +162,9 @@ class Parts:
     "A folder with one result per recording. A subclass says how a result is written and read."
     suffix = "" # Of its files
     def __init__(self,
-        folder): # Where the results are kept
-        self.folder = Path(folder)
+        folder,      # Where the results are kept
+        suffix=None):# Of its files, if this is no subclass
+        self.folder, self.suffix = Path(folder), suffix or self.suffix
 
     def path(self,
         k): # Recording id

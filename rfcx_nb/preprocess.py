@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['BLOCK_SECONDS', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE', 'UNREADABLE_EXTS', 'AUDIO_EXTS', 'MANIFEST', 'open_audio',
            'audio_blocks', 'read_audio', 'to_int16', 'n_samples', 'audio2npy', 'open_wave', 'read_wave', 'is_wave',
-           'find_recordings', 'read_manifest', 'renew_manifest', 'add_to_manifest', 'real_path', 'wave_folder',
-           'preprocess', 'rfcx_preprocess']
+           'find_recordings', 'read_manifest', 'add_to_manifest', 'real_path', 'wave_folder', 'preprocess',
+           'rfcx_preprocess']
 
 # %% ../nbs/00_preprocess.ipynb #a9e10401
 from .cli import command
@@ -252,8 +252,7 @@ def read_manifest(folder): # Folder of stored waves
     return df.drop_duplicates("recording_id", keep="last").set_index("recording_id")
 
 # %% ../nbs/00_preprocess.ipynb #34b100a0
-def renew_manifest(folder): # Folder of stored waves
-    "Give the manifest of an earlier version the column crc, empty."
+def _renew_manifest(folder): # Folder of stored waves -> the manifest of an earlier version gets the column crc, empty
     f = Path(folder)/"manifest.csv"
     if not f.exists() or "crc" in f.read_text(encoding="utf-8").partition("\n")[0].split(","): return
     df = read_manifest(folder).reset_index()
@@ -327,7 +326,7 @@ def preprocess(
     if todo(): # a store that is complete may be read-only
         with working(folder, "rfcx_preprocess", wait=True):
             jobs = todo() # another process may have done them
-            renew_manifest(folder)
+            _renew_manifest(folder)
             rows = parallel_map(_job, jobs, n_workers, scheduler, _failed)
             for row in progress(rows, len(jobs), "preprocess"): add_to_manifest(folder, row)
     missing = [_failed(k, error=f"no recording {k} in {data}") for k in ids if k not in found]

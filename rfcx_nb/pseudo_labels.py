@@ -139,7 +139,7 @@ def rfcx_pseudo_label(
     if not (cfg := load_config(best_run)).objective.masked:
         raise InputError(f"{best_run} was trained with loss {cfg.loss}, for which what is unknown is absent: "
                          "pseudo-labels need a run with loss bce")
-    if len(load_run(best_run).nets) < cfg.n_folds:
+    if len(list(best_run.glob("fold*/weights.safetensors"))) < cfg.n_folds:
         raise InputError(f"{best_run} has {cfg.n_folds} folds, and not all are trained: train the others first")
     validated = thresholds_note(best_run) # its thresholds stay as they are
     best = held_out_proxy(path, best_run, waves, n_workers) if validated else rfcx_validate(

@@ -604,8 +604,7 @@ def read_detections(file): # `detections.csv`
 
 # %% ../nbs/06a_report.ipynb #a5c5d905
 def _that_were_scored(files, folder): # Dict of recording id to file; of their scores -> without other files of the name
-    store, other = Parts(folder), []
-    store.suffix = ".parquet"
+    store, other = Parts(folder, ".parquet"), []
     for k, f in files.items():
         if not isinstance(f, Path): continue # over a network that takes too long
         try: said = read_schema(store.path(k)).metadata[b"PANDAS_ATTRS"]

@@ -12,8 +12,8 @@ from .core import as_path, atomic_write, InputError, local_path, plain_name, wor
 from .crops import species_bands
 from .folds import fold_boxes, held_out, read_folds
 from .preprocess import find_recordings
-from .runs import (keep_edited, load_run, load_training_data, note_thresholds, Run, run_names, write_model_card,
-                          write_thresholds)
+from .runs import (file_digest, keep_edited, load_run, load_training_data, note_thresholds, Run, run_names,
+                          write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores, recording_scores
 from .thresholds import fit_thresholds, PRECISION, split_boxes
 from .tiled_inference import (read_parts, score_folder, score_settings, Scored, Scores, season_windows, Windows,
@@ -21,7 +21,6 @@ from .tiled_inference import (read_parts, score_folder, score_settings, Scored, 
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt, soundfile as sf
 from fastai.torch_core import default_device
@@ -134,7 +133,7 @@ def score_held_out(
     for k, ks in dict(zip(boxes.recording_id, boxes.held_by)).items(): by[ks].append(k)
     store, windows = Scores(run.path/"oof", run.species), Windows(widths).fitted(run)
     run = with_backend(run, windows, parts=store.folder)
-    learned = [sha256((run.path/f"fold{k}"/"recordings.csv").read_bytes()).hexdigest()[:16] for k in run.nets]
+    learned = [file_digest(run.path/f"fold{k}"/"recordings.csv") for k in run.nets]
     settings = score_settings(run, windows, path) | dict(learned=learned)
     with working(store.folder, "rfcx_validate"):
         store.renew(settings)
