@@ -510,7 +510,6 @@ def bench_growth(
     times = timings(dict(part=part, ours=all_), rounds, warm=False)
     times["floor"] = [10*t for t in times.pop("part")]
     row = as_row("growth", f"{arch}, {10*n} recordings of {seconds} s against 10 x the time of {n}", times)
-    row["ratio"] = row["of_floor"]
     return row | dict(peak_mb=growth_memory(arch, files, (n, 10*n))) if memory else row
 
 # %% ../../nbs/bench.ipynb #7abf84ab

@@ -269,7 +269,7 @@ def _train(cfg, batches, folder, n_workers): # Settings; batches in an epoch; fo
 def rfcx_pretrain(
     out:str="body.safetensors",         # File for the weights
     model:str="tf_efficientnet_lite0",  # Backbone
-    batches:int=700,                    # Batches of 64 sounds to learn from
+    batches:int=700,                    # Batches of 64 sounds to learn from; above 50, rounded up to fifties
     pretrained:str="true",              # Weights to start from, as in rfcx_train
     n_mels:int=128,                     # Mel bands of the spectrogram
     n_workers:int=None,                 # Processes that invent sounds; one per core if None
@@ -278,7 +278,7 @@ def rfcx_pretrain(
     out = output_file(out, "--out")
     if batches < 1: raise InputError(f"batches is {batches}: it must be at least 1")
     each = min(batches, 50) # batches between two checkpoints
-    cfg = make_config(model=model, pretrained=pretrained, frozen=False, n_mels=n_mels, epochs=round(batches/each),
+    cfg = make_config(model=model, pretrained=pretrained, frozen=False, n_mels=n_mels, epochs=-(-batches//each),
                       lr=1.5e-3, bs=2*TYPES*GROUPS, seed=seed, species=["s0"])
     if cfg.encoder: raise InputError(f"model is {model}: an encoder is not trained, name a network of timm")
     folder = out.with_name(f"{out.name}.work")
