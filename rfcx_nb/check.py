@@ -45,13 +45,19 @@ def draw_windows(
     seed=0,# Another seed, other clips
     done=()): # Windows that are not drawn again
     "Sorted numbers of the drawn windows: equally many from each bin, more from others where one is too small."
-    rng, rows, left = np.random.default_rng(seed), [], n
-    free = np.ones(len(bin), bool)
+    rng, rows, free = np.random.default_rng(seed), [], np.ones(len(bin), bool)
     free[list(done)] = False
-    for b in range(bin.max(), -1, -1): # the highest first: it is the smallest
-        i = np.flatnonzero((bin == b) & free)
-        k = min(-(-left//(b + 1)), len(i))
-        edge, left = np.floor(np.linspace(0, len(i), k + 1) + rng.random()).astype(int), left - k
+    have = np.bincount(bin[free], minlength=bin.max() + 1)
+    want, left, order = np.zeros_like(have), n, range(bin.max(), -1, -1) # the highest bin first: it is the smallest
+    for b in order:
+        want[b] = min(-(-left//(b + 1)), have[b])
+        left -= want[b]
+    for b in order: # what a low bin lacks
+        more = min(left, have[b] - want[b])
+        want[b], left = want[b] + more, left - more
+    for b in order:
+        i, k = np.flatnonzero((bin == b) & free), want[b]
+        edge = np.floor(np.linspace(0, len(i), k + 1) + rng.random()).astype(int)
         rows.append(i[edge[:-1] + (rng.random(k)*np.diff(edge)).astype(int)])
     return np.sort(np.concatenate(rows))
 

@@ -64,7 +64,7 @@ def detect(
     for t in table.itertuples():
         p = expit(t.slope*x[:, t.species_id] + t.intercept)
         for o in merge_windows(p >= t.threshold, start, end, gap): # no score is >= nan
-            if o.end - o.start < min_length: continue
+            if o.end - o.start < min_length - 1e-6: continue
             best = round(float(p[o.first:o.last+1].max()), 4)
             rows.append((w.recording_id.iloc[0], round(o.start, 3), round(o.end, 3), t.low, t.high, t.species, best))
     return pd.DataFrame(rows, columns=DETECTION_COLS).sort_values(["start", "species"], ignore_index=True)

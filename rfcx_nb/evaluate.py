@@ -261,7 +261,8 @@ def rfcx_compare(
     if not .5 <= level < 1: raise InputError(f"level is {level}: it must be at least .5 and below 1")
     x, y, t = read_pair(*submissions, truth)
     group = drawn_groups(t.index, by)
-    c = compare(x.to_numpy(), y.to_numpy(), t.to_numpy(), level, [group[k] for k in t.index])
+    group = [group[k] for k in t.index] if by == "site" else None
+    c = compare(x.to_numpy(), y.to_numpy(), t.to_numpy(), level, group)
     for f, o in zip(submissions, (c.a, c.b)): print(f"  {f}: LWLRAP {with_interval(*o)}")
     verdict = "neither clearly higher nor lower: " if c.verdict == "no clear difference" else ""
     print(f"difference {with_interval(*c.difference, '+')} on {c.n} {by}s with a call, "

@@ -63,7 +63,8 @@ def read_query(
     if (query/"train_tp.csv").exists():
         df, found = read_boxes(query), find_recordings(recordings or query/"train")
         names = species_names(query, df.species_id.max() + 1)
-        df = df.assign(species=[names[i] for i in df.species_id], row=df.index + 2, recording=df.recording_id)
+        df = df.assign(species=[names[i] for i in df.species_id], row=df.groupby("is_tp").cumcount() + 2,
+                       recording=df.recording_id)
         df = df.rename(columns=dict(t_min="start", t_max="end", f_min="low", f_max="high"))
         df = df[df.recording.isin(found) & ((df.species == species) | (not species))]
         sizes = durations({k: found[k] for k in df.recording.unique()})[0]
@@ -79,8 +80,9 @@ def read_query(
         df = df.assign(recording=df.recording_id)
     df, wrong = df[df.wrong == ""], df[df.wrong != ""]
     if len(wrong):
-        print(f"left out: {len(wrong)} of {len(df) + len(wrong)} rows of {query}, the first: row {wrong.row.iloc[0]}, "
-              f"{wrong.wrong.iloc[0]}")
+        first, denied = wrong.iloc[0], " of train_fp.csv" if (query/"train_fp.csv").exists() else ""
+        print(f"left out: {len(wrong)} of {len(df) + len(wrong)} rows of {query}, the first: row {first.row}"
+              f"{'' if first.is_tp else denied}, {first.wrong}")
     if species: df = df[df.species == species]
     if row is not None: df = df[~df.is_tp | (df.row == row)] # denied boxes of its species stay
     if not df.is_tp.any():

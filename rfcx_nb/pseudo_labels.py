@@ -8,7 +8,7 @@ __all__ = ['soft_labels', 'cap_prevalence', 'score_train_set', 'rfcx_pseudo_labe
 # %% ../nbs/07_pseudo_labels.ipynb #47910133
 from .cli import command
 from .core import as_path, atomic_write, InputError, load_json, local_path, plain_name, save_json, working
-from .crops import labelled_boxes, window_targets
+from .crops import labelled_boxes, read_boxes, window_targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
 from .runs import (ensure_inputs, load_config, load_run, load_training_data, pseudo_table, thresholds_note,
@@ -66,6 +66,7 @@ def score_train_set(
     boxes, cfg = load_training_data(path, run.cfg, waves, n_workers).boxes, run.cfg
     files, windows = find_recordings(as_path(path)/"train"), Windows((cfg.crop_frames,)).fitted(run)
     inputs, errors = ensure_inputs(path, "train", cfg, waves, n_workers, list(files)) # they will be trained on
+    for k in sorted(set(errors) & set(files) - set(read_boxes(path).recording_id)): print(f"left out: {errors[k]}")
     files, scores, stores = {k: f for k, f in files.items() if k not in errors}, [], []
     boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, list(files), n_workers)
     fold = read_folds(folder, cfg.n_folds).set_index("recording_id").fold

@@ -90,7 +90,7 @@ def _firsts(labels): # (n,) labels, "" for none -> number of the first row with 
 
 def sample_for_review(
     df,      # Detections of one species, from `add_site_time`
-    each=3): # Number of best, of median and of doubtful detections; four times as many of each site and day
+    each=3): # Number of best, of median and of doubtful detections; of sites and days, one each, at most 4 x each
     "The detections to judge, the best first, none twice, with `queues`: a tuple of keys of `QUEUES` each."
     df = df.sort_values("score", ascending=False, kind="stable")
     i, n, again = np.arange(len(df)), len(df), df.groupby("recording").cumcount()
@@ -611,7 +611,7 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
         except (OSError, KeyError, pa.ArrowInvalid): continue # it has no scores here, or `kept_scores` will say so
         then, now = json.loads(said)["source"], file_fingerprint(f)
         if any(now) and not same_content(then, now) and then[3:] in ([], [f.suffix.lower()]): other.append(k)
-    why = "not recordings that were scored, only their names are"
+    why = "other sounds than those that were scored, under the same names"
     if len(other) == len(files):
         raise InputError(f"all {len(files)} files are {why}, the first: {printable(files[other[0]])}; say by "
                          "--recordings where the others are, or score these by rfcx_detect --path")

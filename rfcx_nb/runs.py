@@ -492,10 +492,10 @@ def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> 
     tp = boxes[boxes.is_tp]
     bad, top = tp[(tp.f_min >= cfg.fmax_hz) | (tp.f_max <= cfg.fmin)], tp.f_max.max()
     if len(bad):
-        these = ", ".join(names[k] for k in sorted(bad.species_id.unique())[:5])
+        these, rate = ", ".join(names[k] for k in sorted(bad.species_id.unique())[:5]), 2*bad.f_max.max()
+        more = f"a --sample_rate above {rate:.0f}, or " if rate > cfg.sample_rate else ""
         yield (f"{len(bad)} of {len(tp)} confirmed boxes ({these}) lie outside {cfg.fmin:g} to {cfg.fmax_hz:g} Hz, "
-               f"which is all that this run hears: for a new run give a --sample_rate above {2*bad.f_max.max():.0f}, "
-               "or other --fmin and --fmax")
+               f"which is all that this run hears: for a new run give {more}other --fmin and --fmax")
         return
     n, rate = mel_rows(0, top, cfg)[1], max(20*top, 2000)
     if not cfg.encoder and n <= cfg.n_mels//16 and rate < cfg.sample_rate:

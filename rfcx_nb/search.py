@@ -277,7 +277,8 @@ def best_places(
     n=100):  # At most
     "[(score, recording, start, end, low, high)] of the best local maxima."
     near = max(round(min(o.seconds for o in examples)/ear.step), 1)
-    top = np.flatnonzero(score == maximum_filter1d(score, 2*near + 1))
+    peak = (score == maximum_filter1d(score, 2*near + 1)) & np.r_[True, np.diff(score) != 0]
+    top = np.flatnonzero(peak) # of a plateau, such as digital silence, the first column only
     res, end = [], t[-1] + ear.width/2
     for i in top[np.argsort(-score[top], kind="stable")][:n]:
         o = examples[which[i]]

@@ -56,7 +56,8 @@ def local_start(
 
 # %% ../nbs/10_survey.ipynb #386a7fc0
 def has_guano(file): # WAV file
-    "Is there GUANO at its beginning or its end, where recorders put it?"
+    "Is there GUANO at its beginning or its end, where recorders put it? Not asked of a file in a bucket."
+    if not isinstance(file, (str, Path)): return False # over a network that takes too long
     with open(file, "rb") as f:
         begin, size = f.read(2**16), f.seek(0, 2)
         f.seek(max(size - 2**16, 0))
@@ -64,7 +65,7 @@ def has_guano(file): # WAV file
 
 def read_guano(file): # Audio file
     "Dict of `start`, `utc_offset`, `latitude` and `longitude`, those that its GUANO has; empty without the package."
-    if Path(file).suffix.lower() != ".wav": return {}
+    if not isinstance(file, (str, Path)) or Path(file).suffix.lower() != ".wav": return {}
     try:
         from guano import GuanoFile
         g = GuanoFile(str(file))

@@ -362,7 +362,7 @@ class Scores(Parts):
 
     def source(self,
         src): # File of the recording
-        "Its fingerprint and suffix: of the same sounds in another format `rfcx_report` takes the times."
+        "Its fingerprint and suffix; with another suffix now, `rfcx_report` does not compare the fingerprints."
         return [*super().source(src), src.suffix.lower()]
 
     def write(self,
@@ -431,7 +431,7 @@ class Scored:
     "The result of `score_folder`."
     parts:dict    # Recording id to the file of its scores
     errors:dict   # Recording id to one sentence
-    seconds:float # Of sound that were scored now
+    seconds:float # Of sound that were scored now, to the end of the last windows
 
 def score_folder(
     run,              # `Run`

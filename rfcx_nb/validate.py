@@ -83,7 +83,7 @@ def noise_clips(
     f = np.maximum(np.fft.rfftfreq(len(t), 1/sample_rate), 50)
     falling = np.clip(500/f, None, 1)**1.5*(f > 100) # by 9 dB per octave above 500 Hz
     voice, at = np.fft.irfft(np.fft.rfft(rng.randn(len(t)))*falling, len(t)), np.arange(0, seconds + 1, .125)
-    beat = np.interp(t, at, np.clip(rng.randn(8*seconds + 8)[:len(at)], 0, None)) # about four syllables a second
+    beat = np.interp(t, at, np.clip(rng.randn(8*seconds + 8)[:len(at)], 0, None)) # about two syllables a second
     def scale(x, peak): return (x/np.abs(x).max()*peak).astype(np.float32)
     return dict(hiss=scale(white, 4/32768), white=scale(white, .5), tone=scale(np.sin(2*np.pi*1000*t), .5),
                 speech=scale(voice*beat, .5))
@@ -103,6 +103,7 @@ class HeldOut:
     run:Run            # With its networks
     boxes:pd.DataFrame # Box table with folds, and `held_by`, the networks a recording is held out from
     scores:pd.DataFrame# Scores table
+    windows:Windows|None=None # How they were scored
 
 def _held_boxes(path, run, waves, n_workers, extend): # As for `score_held_out`. Boxes with `held_by`; store's folder
     data, n = load_training_data(path, run.cfg, waves, n_workers, run.path), run.cfg.n_folds
@@ -142,7 +143,7 @@ def score_held_out(
             o = score_folder(run.only(ks), mine, store, settings, windows, n_workers, inputs)
             done = Scored(done.parts | o.parts, done.errors | o.errors, done.seconds + o.seconds)
         scores, boxes = season_windows(read_parts(done), run), boxes[boxes.recording_id.isin(list(done.parts))]
-        return HeldOut(run, boxes.reset_index(drop=True), scores)
+        return HeldOut(run, boxes.reset_index(drop=True), scores, windows)
 
 # %% ../nbs/05a_validate.ipynb #5237b6f9
 def heard_noise(
@@ -155,10 +156,9 @@ def heard_noise(
 
 def noise_floor(
     run,    # `Run`, by its backend
-    widths, # Widths of the tiles, in frames
+    windows,# Its `Windows`, as they were fitted before it got a backend
     seed=0):# Of the noise
     "(n_species,) highest log-odds that narrow windows of `noise_clips` may be given by any fold."
-    windows = Windows(widths).fitted(run)
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         for k, x in heard_noise(run.cfg, seed).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
@@ -211,7 +211,7 @@ def rfcx_validate(
     run, boxes, names = held.run, held.boxes, run_names(folder, path, len(held.run.species))
     logits, finest = (box_scores(o, boxes) for o in (held.scores, finest_scores(held.scores, run.activation)))
     report, bands = species_report(logits, boxes, names), species_bands(boxes[boxes.is_tp], len(names))
-    table = fit_thresholds(finest, boxes, names, bands, noise_floor(run, tile_width), precision)
+    table = fit_thresholds(finest, boxes, names, bands, noise_floor(run, held.windows), precision)
     keep_edited(folder)
     write_thresholds(table, folder)
     note_thresholds(run, Windows(tile_width).widths)
