@@ -356,7 +356,8 @@ def _no_match(name, table, ks, path): # Why `ks`, the recordings that fit a name
 def other_folders(
     found, # Dict of (name, table) to the ids that fit
     root=""): # Folder that all of them are in
-    "Keys whose folder is not that of their recording: lists of those whose table names folders as here, and others."
+    """Two lists of keys whose folder is not that of their recording: from tables that name at least one folder as here,
+    and from other tables."""
     def shares(o): # 1 if the folders have the same names, 0 if not, nan if there is nothing to compare
         k = found[o][0] if len(found[o]) == 1 else ""
         name, theirs = path_parts(o[0] or o[1])[1:], k and (path_parts(k)[1:] or path_parts(root)[:1])
@@ -453,6 +454,7 @@ def read_species_ids(file): # `species.csv`
     kinds = dict(species_id=Number(0, 9999, integer=True), name=str)
     df = read_csv_table(file, kinds, "a table of species_id and name", "species_id")
     df["name"] = df.name.map(sanitize)
+    raise_bad_rows(file, df.name == "", "the name is empty: give this species a name", df.species_id)
     raise_bad_rows(file, df.name.duplicated(), "the name is there twice", df.name)
     return dict(zip(df.name, df.species_id.tolist()))
 

@@ -15,11 +15,12 @@ from fastai.data.core import ItemTransform
 def audio_augment(
     sample_rate,   # Samples per second; not used here, each call of the result names it again
     p=.25,         # Probability of each transform
-    clip=10,       # Share of the samples cut off as too loud, at most, in percent; 0 is off
+    clip=10,       # Share of the samples cut off as too loud, at most, in whole percent; 0 is off
     semitones=8.,  # Pitch shift, up or down, at most; 0 is off
 ): # Called as `aug(samples=wav, sample_rate=sr)`
     "The transforms that are switched on, each with probability `p`, for float32 waveforms; raises `InputError`."
-    if not 0 <= clip <= 100: raise InputError(f"clip is {clip}: it must be between 0 and 100 percent")
+    if not 0 <= clip <= 100 or clip != int(clip):
+        raise InputError(f"clip is {clip}: it must be a whole number between 0 and 100 percent")
     transforms = []
     if clip: transforms.append(ClippingDistortion(0, int(clip), p=p))
     if semitones: transforms.append(PitchShift(-semitones, semitones, p=p))

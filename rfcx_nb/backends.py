@@ -156,7 +156,7 @@ def to_onnxruntime(
 # %% ../nbs/03c_backends.ipynb #3195cf0e
 def seconds_in_turn(
     ways,      # Dict of name to a function without arguments
-    rounds=5,  # Rounds that are timed, after one to warm up; with three, other programs decided too often
+    rounds=5,  # Rounds that are timed, after one to warm up; with three, other programs changed the choice too often
     most=10.): # No further round begins after this many seconds; one is always timed
     "Dict of name to the least seconds that the function took."
     times, start = {k: [] for k in ways}, perf_counter()

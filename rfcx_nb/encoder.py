@@ -125,7 +125,7 @@ class Perch(Encoder):
     sample_rate, seconds, n_features, licence = 32_000, 5., 1536, "Perch 2 by Google DeepMind: Apache 2.0"
     def __init__(self,
         file): # Path of the ONNX file, such as perch_v2.onnx
-        existing_path(file, "the ONNX file of Perch 2")
+        file = existing_path(file, "the ONNX file of Perch 2")
         try: from onnxruntime import InferenceSession, SessionOptions
         except ImportError: raise InputError(f"{file} needs the package onnxruntime: pip install onnxruntime") from None
         options = SessionOptions()

@@ -152,12 +152,15 @@ def audio2npy(
     x = next(it) # an unreadable file ends here, before anything is written
     peak = _peak(src, sample_rate)
     with atomic_write(dst, durable=False) as tmp, open(tmp, "wb") as f: # a memory map would count as used memory
-        shape = (n_samples(src, sample_rate),)
-        np.lib.format.write_array_header_1_0(f, dict(descr=np.dtype(dtype).str, fortran_order=False, shape=shape))
+        head = dict(descr=np.dtype(dtype).str, fortran_order=False, shape=(n_samples(src, sample_rate),))
+        np.lib.format.write_array_header_1_0(f, head)
         while x is not None:
             if peak > 1: x = x/peak # floating-point samples of another scale; the spectrogram is scaled anyway
             (x if dtype == "float32" else to_int16(x)).tofile(f)
             done, x = done + len(x), next(it, None)
+        if head["shape"] != (done,): # half a sample may be rounded the other way
+            f.seek(0)
+            np.lib.format.write_array_header_1_0(f, head | dict(shape=(done,)))
     return done
 
 # %% ../nbs/00_preprocess.ipynb #fb8f0291

@@ -25,7 +25,6 @@ from .model import HEADS, to_device
 from .preprocess import find_recordings, open_wave, preprocess, wave_folder
 import json
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -598,13 +597,13 @@ NOT_VALIDATED = "It has not been validated: `rfcx_validate` measures it on held-
 # %% ../nbs/03g_runs.ipynb #70480fb5
 def card_table(folder): # `models/<model_name>`
     "Markdown table of a run's species: boxes, thresholds and, once it is validated, AUCs."
-    read = partial(pd.read_csv, dtype=str, keep_default_na=False)
+    def read(f): return read_csv_table(f, dict(species_id=Number(integer=True)), "a table of the run")
     t = read(folder/"thresholds.csv")["species_id species confirmed threshold box_precision box_recall note".split()]
     t = t.assign(species=t.species.map(csv_unescape))
     if (folder/"validation.csv").exists():
         v = read(folder/"validation.csv")[["species_id", "fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied"))
         t = t.merge(v, "left", "species_id").fillna("")
-    rows = [t.columns, ["---"]*t.shape[1], *t.to_numpy()]
+    rows = [t.columns, ["---"]*t.shape[1], *t.astype(str).to_numpy()]
     return "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in rows)
 
 # %% ../nbs/03g_runs.ipynb #b0d8b616

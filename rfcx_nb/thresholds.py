@@ -108,7 +108,7 @@ def species_threshold(
     if floor > at.at:
         at = precision_recall_at(expit(fit[0]*x + fit[1]), y, floor)
         notes.append("raised, since mere noise scores as high")
-    elif 0 < at.n < MIN_BOXES: notes.append(f"boxes above it: only {at.n}, its precision may be luck")
+    if 0 < at.n < MIN_BOXES: notes.append(f"boxes above it: only {at.n}, its precision may be luck")
     return fit, at, notes
 
 # %% ../nbs/04c_thresholds.ipynb #53d7ffe5

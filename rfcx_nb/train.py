@@ -121,7 +121,7 @@ def band_rows(
 
 # %% ../nbs/04_train.ipynb #96c057e3
 def loader_processes(n_workers): # Processes wanted, or None
-    "Processes that cut and augment: one per core, at most 8, if `n_workers` is None."
+    "Processes that cut and augment if `aug_p` is above 0: one per core, at most 8, if `n_workers` is None."
     return min(os.cpu_count(), 8) if n_workers is None else n_workers
 
 def get_dls(
@@ -129,7 +129,7 @@ def get_dls(
     boxes,          # Box table with a column `fold`
     fold:int,       # The one held out
     store,          # Folder of the wave store, or of an encoder's features
-    n_workers=None, # Processes that cut and augment; one per core, at most 8, if None
+    n_workers=None, # Processes that cut and augment if `aug_p` is above 0; one per core, at most 8, if None
     device=None,    # Device of the batches; fastai's choice if None
     ids=None):      # Recording ids to learn from; those of the other folds if None
     "fastai's `DataLoaders` of (log-mel, target) or (features, target); raises `InputError` if a batch is too small."
