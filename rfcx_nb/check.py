@@ -17,9 +17,10 @@ from .core import (atomic_write, csv_unescape, existing_path, file_name, InputEr
                           MISSING, Number, plain_name, progress, raise_bad_rows, read_csv_table, save_json, working)
 from .detections import kept_scores
 from .report import recordings_of, review_page, with_media
-from .runs import load_run, weights_id
+from .runs import load_run, tell_widths, weights_id
 from .scores import finest_scores, species_of
 from .thresholds import calibrate
+from .tiled_inference import read_settings
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -490,7 +491,7 @@ def match_verdicts(
     here, now = set(drawn.species), dict(names)
     said = said.assign(species=[s if s in here else now.get(s, s) for s in said.species],
                        recording=_drawn_ids(said.recording, drawn.recording))
-    key = lambda df: list(zip(df.recording, df.species, df.start.round(2), df.end.round(2)))
+    key = lambda df: list(zip(df.recording, df.species, df.start.round(3), df.end.round(3)))
     place = {k: i for i, k in enumerate(key(drawn))}
     i = pd.Series(key(said)).map(place)
     if i.isna().any():
@@ -612,7 +613,8 @@ def rfcx_check(
     wanted = pick_species(names, species)
     if not out.is_dir(): raise InputError(f"{out} does not exist: give by --out the folder that rfcx_detect wrote")
     with working(out, "rfcx_check"):
-        parts = kept_scores(run, out).parts
+        parts, widths = kept_scores(run, out).parts, read_settings(out/"scores").get("tile_width")
+        if widths: tell_widths(folder, widths, "this check")
         check = read_check(checks, weights_id(run), bins)
         if verdicts and not check["draws"]:
             raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")

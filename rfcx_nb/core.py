@@ -232,12 +232,14 @@ def from_dict(
     except InputError as e: raise InputError(f"{where}: {e}") from None
 
 # %% ../nbs/core.ipynb #d32887f0
-_DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff" # marks that turn the direction of writing
+# Marks that turn the direction of writing, and others that nobody sees
+_INVISIBLE = ("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+              "\u200b\u200e\u200f\u2060\u00ad")
 
 def sanitize(s): # Text from a table
-    "`s` without control characters and marks of direction, in one way of writing accents (NFC), with single spaces."
+    "`s` without control characters and invisible marks, in one way of writing accents (NFC), with single spaces."
     s = unicodedata.normalize("NFC", s) # a Mac writes í as i and an accent
-    s = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in s if c not in _DIRECTION)
+    s = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in s if c not in _INVISIBLE)
     return " ".join(s.split())
 
 # %% ../nbs/core.ipynb #5c8019b0

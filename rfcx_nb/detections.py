@@ -13,7 +13,7 @@ from .cli import command
 from .core import (atomic_write, InputError, load_json, local_path, plain_name, printable, progress, save_json,
                           working)
 from .parallel import Parts
-from .runs import FIELD, field_thresholds, load_run
+from .runs import FIELD, field_thresholds, load_run, tell_widths
 from .scores import finest_scores, species_of
 from .tiled_inference import (predict, Prediction, read_settings, report_errors, resolve_inputs,
                                      Scores, Windows)
@@ -261,6 +261,8 @@ def rfcx_detect(
         else:
             _check_widths(windows.widths, out/"scores")
             p = kept_scores(run, out)
+        widths = read_settings(out/"scores").get("tile_width") # an encoder has none
+        if widths and threshold is None: tell_widths(folder, widths, "this prediction")
         df, used = _detect_all(p.parts, table, run.activation, gap, min_length), set(p.parts.values())
         write_detections(df, out, formats)
         left = sorted(f.name for f in p.store.folder.glob("*.parquet") if f not in used)

@@ -13,7 +13,7 @@ from .cli import command
 from .core import atomic_write, InputError, local_path, output_file, plain_name
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
-from .runs import field_thresholds, load_config, load_run, thresholds_note
+from .runs import field_thresholds, load_config, load_run, tell_widths
 from .tiled_inference import score_pass
 import json, math
 from pathlib import Path
@@ -194,10 +194,8 @@ def rfcx_export(
                          "network of timm's, such as tf_efficientnet_lite0")
     run = load_run(folder, fold)
     table = field_thresholds(run, run.thresholds) # as rfcx_detect takes them
-    widths = thresholds_note(folder).get("tile_width")
     check_export(cfg, run.net, tile_width)
-    if widths and min(widths) != tile_width:
-        print(f"  the thresholds are for windows of {min(widths)} frames, and the file has {tile_width}")
+    tell_widths(folder, [tile_width], "the file")
     with atomic_write(out) as f:
         write_onnx(OnnxModel(run, table, tile_width, step).eval(), metadata(run, table, tile_width, step), f)
         off = max_abs_diff(f, run, tile_width, step)

@@ -85,6 +85,7 @@ def _why_unreadable(path, e): # A file, or its URL; the error that reading it ra
         if os.path.isdir(path): return "a folder that this user may not read"
         if not os.path.exists(path): return "it is not there: is a link's disk away?"
         if not os.access(path, os.R_OK): return "this user may not read it"
+        if not os.path.getsize(path): return "the file is empty"
     if not isinstance(e, (OSError, RuntimeError)): return "no known format"
     why = " ".join(str(e).split(": ")[-1].split())
     return why.replace("File does not exist or is not a regular file (possibly a pipe?).", "no known format")
@@ -197,9 +198,13 @@ def is_wave(
 UNREADABLE_EXTS = {".m4a", ".aac", ".mp4", ".wma", ".amr", ".wv", ".ape", ".mka", ".raw"}
 AUDIO_EXTS = {f".{k.lower()}" for k in sf.available_formats()} | {".aif", ".opus", ".oga", ".wave"} | UNREADABLE_EXTS
 
+def _hidden(name): # Of a folder: what a system keeps for itself, such as what was thrown away
+    return name.startswith(".") or name.upper() in ("$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION")
+
 def _files(folder): # A folder, or its URL -> its files at any depth and its unreadable folders, sorted
     if not isinstance(folder, Path): # one listing instead of a request per file
-        return sorted(folder/o[len(folder.path):].lstrip("/") for o in folder.fs.find(folder.path))
+        names = (o[len(folder.path):].lstrip("/") for o in folder.fs.find(folder.path))
+        return sorted(folder/o for o in names if not any(map(_hidden, o.split("/")[:-1])))
     def denied(e):
         if Path(e.filename) == folder: raise e
         files.append(Path(e.filename))
@@ -208,6 +213,7 @@ def _files(folder): # A folder, or its URL -> its files at any depth and its unr
         for root, dirs, names in os.walk(top, onerror=denied):
             if (real := os.path.realpath(root)) in seen: dirs.clear(); continue
             seen.add(real)
+            dirs[:] = [o for o in dirs if not _hidden(o)]
             todo += sorted(Path(root, o) for o in dirs if os.path.islink(Path(root, o)))
             files += [Path(root, o) for o in names]
     return sorted(files)

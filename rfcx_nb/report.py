@@ -9,7 +9,7 @@ __all__ = ['AUDIOMOTH_COMMENT', 'CLOCK_YEARS', 'DAY', 'QUEUES', 'STYLE', 'SCRIPT
            'report_page', 'read_detections', 'recordings_of', 'rfcx_report', 'Review']
 
 # %% ../nbs/06a_report.ipynb #b93151fb
-from .annotations import FILENAME_TIME, name_time, write_boxes_csv
+from .annotations import FILENAME_TIME, name_time, SOUNDTRAP, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, existing_path, InputError, load_json, Number, printable, progress,
                           raise_bad_rows, read_csv_table)
@@ -68,6 +68,7 @@ def site_of(name): # Recording id, such as north/a7/rec_01 or SMA1_20210621_0530
     *folders, stem = name.split("/")
     m, rest = FILENAME_TIME.search(stem), DAY.sub("", "/".join(folders)).split("/")
     site = "/".join(filter(None, (o if o in folders else o.lstrip("-_. ") for o in rest)))
+    if not site and (o := SOUNDTRAP.match(stem)): return o[1]
     return site or (stem[:m.start()].strip("-_. ") if m else "")
 
 # %% ../nbs/06a_report.ipynb #15244703
@@ -627,7 +628,10 @@ def recordings_of(
     how = Path(path)/"scores"/"_how.json"
     if not recordings and not how.exists():
         raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
-    return _that_were_scored(find_recordings(recordings or load_json(how).get("data", "")), how.parent)
+    where = recordings or load_json(how).get("data", "")
+    if not recordings and "://" not in where and not Path(where).exists():
+        raise InputError(f"{where} does not exist: say by --recordings where the recordings are now")
+    return _that_were_scored(find_recordings(where), how.parent)
 
 # %% ../nbs/06a_report.ipynb #7a3a541c
 def _summary(df, found, failures): # Detections; dict of files; `failures.csv`. The text below the title

@@ -6,10 +6,10 @@
 __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'FIELD', 'MAX_SPECIES', 'CARD', 'VALIDATED', 'ONE_NETWORK',
            'VALIDATED_BEFORE', 'NOT_VALIDATED', 'RunConfig', 'make_config', 'load_config', 'adopt', 'save_config',
            'build_model', 'Run', 'load_run', 'file_digest', 'default_thresholds', 'write_thresholds', 'read_thresholds',
-           'weights_id', 'note_thresholds', 'thresholds_note', 'thresholds_fit', 'keep_edited', 'field_thresholds',
-           'read_prevalence', 'ensure_inputs', 'stored_input', 'run_species', 'names_of', 'join_names', 'run_names',
-           'keep_names', 'pseudo_table', 'soft_ids', 'default_epochs', 'TrainingData', 'load_training_data',
-           'card_table', 'read_teacher', 'write_model_card']
+           'weights_id', 'note_thresholds', 'thresholds_note', 'tell_widths', 'thresholds_fit', 'keep_edited',
+           'field_thresholds', 'read_prevalence', 'ensure_inputs', 'stored_input', 'run_species', 'names_of',
+           'join_names', 'run_names', 'keep_names', 'pseudo_table', 'soft_ids', 'default_epochs', 'TrainingData',
+           'load_training_data', 'card_table', 'read_teacher', 'write_model_card']
 
 # %% ../nbs/03g_runs.ipynb #778f7027
 from .annotations import durations, write_boxes_csv
@@ -298,6 +298,16 @@ def thresholds_note(folder): # `models/<model_name>`
     "The dict that `note_thresholds` wrote; empty if there is none."
     f = Path(folder)/"thresholds.json"
     return load_json(f) if f.exists() else {}
+
+def tell_widths(
+    folder,# `models/<model_name>`
+    widths,# Of windows that are used now, in frames
+    what): # What has them
+    "Say so if its thresholds were found on windows of another width than the narrowest of `widths`."
+    then = thresholds_note(folder).get("tile_width")
+    if then and min(then) != min(widths):
+        print(f"  the thresholds are for windows of {min(then)} frames, and {what} has {min(widths)}: they fit after "
+              "rfcx_validate with this --tile_width")
 
 def thresholds_fit(
     folder, # `models/<model_name>`

@@ -233,13 +233,14 @@ def place_detections(
 def rates(
     d,    # From `place_detections`
     e,    # From `effort`
-    by):  # "hour", "date" or "site"
+    by,   # "hour", "date" or "site"
+    species=None): # Names; those of `d` if None
     "A row per species and value of `by` with effort: `detections`, `hours`, and detections `per_hour` recorded."
     e = e if by == "site" else e[e.date.notna()]
     hours = e.groupby(by).hours.sum()
     n = d.groupby(["species", by]).size()
-    res = n.reindex(pd.MultiIndex.from_product([sorted(d.species.unique()), hours.index], names=["species", by]),
-                    fill_value=0)
+    names = sorted(d.species.unique()) if species is None else species
+    res = n.reindex(pd.MultiIndex.from_product([names, hours.index], names=["species", by]), fill_value=0)
     res = res.rename("detections").reset_index()
     res = res.assign(hours=res[by].map(hours).astype(float))
     return res.assign(per_hour=res.detections/res.hours).round(dict(hours=4, per_hour=4))
@@ -461,7 +462,7 @@ def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores;
         raise InputError(f"{folder/'scores'} has scores of none of the {len(files)} recordings: run rfcx_detect")
     if len(res) < len(files):
         print(f"  {len(files) - len(res)} recordings, such as {min(set(files) - set(res))}, were not scored yet and do "
-              "not count as effort: run rfcx_detect again")
+              "not count as effort: run rfcx_detect with --path again")
     return res
 
 def _write_survey(
@@ -471,12 +472,12 @@ def _write_survey(
     counts,# Those of `d` that the rule counts
     field, # From `field_rates`
     rule,  # Is there a rule?
+    names, # Of the species
     out):  # Folder
     "Write the tables and pictures of a survey; return the summary."
-    names = sorted(d.species.unique())
     _remove_earlier(out)
     _write_table(e, out/"effort")
-    for by in ("hour", "date", "site"): _write_table(add_calls(rates(d, e, by), field), out/f"by_{by}")
+    for by in ("hour", "date", "site"): _write_table(add_calls(rates(d, e, by, names), field), out/f"by_{by}")
     hours = effort_matrix(e)
     hours.round(4).rename(csv_escape).to_csv(out/"effort_matrix.csv", na_rep="NA")
     (out/"occupancy").mkdir(exist_ok=True)
@@ -487,7 +488,7 @@ def _write_survey(
     summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species")
     _write_table(summary, out/"summary")
     draw_sites(counts, df, names, out/"sites.png")
-    if names and hours.size:
+    if len(d) and hours.size:
         draw_activity(d, e, out/"activity.png")
         draw_accumulation(accumulation(counts, e), out/"accumulation.png")
     return summary
@@ -532,11 +533,13 @@ def rfcx_survey(
     df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
     if not len(df): raise InputError(f"none of the {len(files)} recordings can be read")
     e, d = effort(df), place_detections(found, df)
+    limits = read_note(path).get("threshold", {}) # a species without one is never reported, so its 0 would say nothing
+    names = sorted({*d.species, *(s for s, v in limits.items() if v is not None)})
     rule, keys = k > 1 or floor > 0, present(d, k, floor, within or np.inf)
     counts = d[np.array([o in keys for o in zip(d.recording, d.species)], bool) & (d.score >= floor)]
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
-        summary = _write_survey(df, d, e, counts, field_rates(path), rule, path/"survey")
+        summary = _write_survey(df, d, e, counts, field_rates(path), rule, names, path/"survey")
     for s in unknown(df): print(f"  {printable(s)}")
     waves = [f for i in df.drop_duplicates("site").recording if str(f := files[i]).lower().endswith(".wav")]
     if not find_spec("guano") and (said := next(filter(has_guano, waves), None)):
@@ -546,11 +549,13 @@ def rfcx_survey(
     if len(d) < len(found):
         print(f"  {len(found) - len(d)} detections are not counted: their recordings are not there, cannot be read, "
               "were not scored or are shorter")
-    for t in summary.itertuples(): print(_describe_species(t))
+    here = summary.detections > 0
+    for t in summary[here].itertuples(): print(_describe_species(t))
+    if not here.all(): print(f"  no detection of {', '.join(summary.species[~here])}: 0 in all tables")
     if rule:
         print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
               "activity.png count all detections")
     met = f", of which {len(counts)} meet the rule" if rule else ""
     hours = round(e.hours.sum(), 1) if e.hours.sum() >= 1 else round(e.hours.sum(), 3)
-    print(f"{path/'survey'}: {hours} recorder-hours at {e.site.nunique()} sites, {len(summary)} species, "
+    print(f"{path/'survey'}: {hours} recorder-hours at {e.site.nunique()} sites, {here.sum()} species, "
           f"{len(d)} detections{met}")
