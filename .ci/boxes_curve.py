@@ -1,7 +1,8 @@
 """How many boxes does a species need? LWLRAP after training on 1, 2, 4 ... confirmed and denied boxes of each species.
 
     python .ci/boxes_curve.py FOLDER --models birdnet --csv results/boxes_birds.csv
-    python .ci/boxes_curve.py FOLDER --models tf_efficientnet_lite0 --seeds 1 --csv results/boxes_birds.csv
+    python .ci/boxes_curve.py FOLDER --models tf_efficientnet_lite0 --seeds 1 --counts 1,4,0 --pretrained true \
+        --csv results/boxes_birds.csv
 
 FOLDER is laid out like the competition's and has test_truth.csv. For each seed the boxes of a species are put in an
 order, so a larger number of boxes holds the smaller one. All else is the default of `rfcx_train`, but for two folds
@@ -34,6 +35,7 @@ def main():
     p.add_argument("--models", default="birdnet,tf_efficientnet_lite0")
     p.add_argument("--counts", default="1,2,4,0", help="boxes of a species; 0: all")
     p.add_argument("--seeds", type=int, default=3)
+    p.add_argument("--pretrained", default="auto", help="weights to start from, as in rfcx_train")
     p.add_argument("--work", type=Path, default="boxes_curve", help="where runs and features are kept")
     p.add_argument("--csv", type=Path, default="boxes_curve.csv")
     a = p.parse_args()
@@ -45,7 +47,7 @@ def main():
                 data, run = a.work/f"data_{n}_{seed}", f"{model}_{n}_{seed}"
                 sizes = fewer_boxes(a.path, data, n, seed)
                 kw = dict(models=a.work/"models", waves=a.work/"waves", n_workers=0)
-                rfcx_train(data, model_name=run, model=model, n_folds=2, seed=seed, **kw)
+                rfcx_train(data, model_name=run, model=model, pretrained=a.pretrained, n_folds=2, seed=seed, **kw)
                 rfcx_predict(data, run, out=a.work/"preds"/run, **kw)
                 score = score_submission(a.work/"preds"/run/"submission.csv", a.path/"test_truth.csv")["lwlrap"]
                 row = (model, n, seed, round(score, 4), sizes["train_tp.csv"], sizes["train_fp.csv"])
