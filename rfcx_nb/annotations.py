@@ -186,10 +186,10 @@ def read_delimited(
     for k in {"start", "end"} & set(out) if sep == "," else (): # 1,100 is 1.1 only if there is a 0,5 or a 13,25 too
         comma, thousand = (out[k].str.fullmatch(rf"\s*{o}\s*") for o in (r"\d+,\d+", r"[1-9]\d{0,2}(,\d{3})+"))
         if not (comma & ~thousand).any(): out[k] = out[k].mask(thousand, "?")
-    for k in {"low", "high"} & set(out):
+    for k in [k for k in ("low", "high") if k in out]:
         head, x = heads[find[k]].lower(), parse_numbers(out[k])
         if head.endswith("(khz)"): out[k] = out[k].where(x.isna(), (1000*x).astype(str))
-        out["says_unit"] = head.endswith("hz)")
+        out["says_unit"] = head.endswith("hz)") # the last word is that of the upper edge
     col = {h.lower(): df[i] for i, h in enumerate(heads)}
     for fix in (_fix_raven_rows, _fix_kaleidoscope_rows, _fix_arbimon_rows): out = fix(file, out, col)
     return out
@@ -546,9 +546,9 @@ def import_report(
     for what, k in df.wrong[df.wrong != ""].value_counts().items():
         lines.append(f"left out, {k} {'rows' if k > 1 else 'row'}: {what}")
     lines += [f"left out, a whole file: {w[3]}" for w in wrong]
-    doubt = ok.groupby("table").may_be_khz.all()
+    doubt = [t for t, o in ok.groupby("table").may_be_khz.all().items() if o]
     lines += [f"all boxes of {t} lie below {ok.high[ok.table == t].max():g} Hz: if these are kHz, multiply them by "
-              "1000 and import again" for t in doubt.index[doubt]]
+              "1000 and import again" for t in doubt]
     if bare: lines.append(f"{bare} boxes have no frequencies and reach over all of them: "
                           "columns for these are called low and high, in Hz")
     if cut: lines.append(f"{cut} boxes run over the end of their recording and are cut there")

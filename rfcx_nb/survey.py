@@ -551,7 +551,9 @@ def rfcx_survey(
               "were not scored or are shorter")
     here = summary.detections > 0
     for t in summary[here].itertuples(): print(_describe_species(t))
-    if not here.all(): print(f"  no detection of {', '.join(summary.species[~here])}: 0 in all tables")
+    if not here.all():
+        print(f"  no detection{' that meets the rule' if rule else ''} of {', '.join(summary.species[~here])}: 0 in "
+              "summary and occupancy/")
     if rule:
         print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
               "activity.png count all detections")
