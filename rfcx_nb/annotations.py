@@ -423,7 +423,7 @@ def _cut_boxes(df, length, top): # Boxes; length in s and half the sample rate i
 
 def _row_faults(df, verdict, length, top): # From `_cut_boxes`; yes, no, unsure or nan; s; Hz -> (bad rows, reason)
     khz = (top/1000).clip(upper=19.99).where(top < 96_000, top/1000) # the highest number that must be in kHz
-    khz = khz.clip(upper=9.99).where(df.says_unit, khz) # a heading with its unit is believed, but for a bird at 5 Hz
+    khz = khz.clip(upper=9.99).where(df.says_unit, khz) # a heading with its unit is believed, from 10 Hz on
     yield df.species == "", "no species"
     yield df.start.isna() | df.was.isna(), "start or end is not a number of seconds (70, not 1:10 and not 1,100)"
     yield df.was <= df.start, "end is not after start"

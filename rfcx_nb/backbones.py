@@ -42,10 +42,10 @@ def match_weights(
     "`sd` under timm's names for the ImageNet network `arch`: by name, else by order and shape; raises `InputError`."
     with torch.device("meta"): ref = timm.create_model(arch).state_dict()
     sd = {k.removeprefix("module."): v for k, v in sd.items()}
-    if set(k for k in ref if "num_batches" not in k) <= set(sd) <= set(ref):
-        if sum(v.shape != ref[k].shape for k, v in sd.items()) <= 3: # the first layer and the classes may differ
-            return {k: sd[k] for k in ref if k in sd}
-    elif [v.shape for v in sd.values()] == [v.shape for v in ref.values()]: return dict(zip(ref, sd.values()))
+    named = set(k for k in ref if "num_batches" not in k) <= set(sd) <= set(ref)
+    if named and sum(v.shape != ref[k].shape for k, v in sd.items()) <= 3: # the first layer and the classes may differ
+        return {k: sd[k] for k in ref if k in sd}
+    if [v.shape for v in sd.values()] == [v.shape for v in ref.values()]: return dict(zip(ref, sd.values()))
     raise InputError(f"{file} holds weights of another network than {arch}: {len(sd)} tensors, {len(ref)} expected")
 
 # %% ../nbs/03a_backbones.ipynb #539136d1

@@ -49,13 +49,10 @@ def draw_windows(
     rng, rows, free = np.random.default_rng(seed), [], np.ones(len(bin), bool)
     free[list(done)] = False
     have = np.bincount(bin[free], minlength=bin.max() + 1)
-    want, left, order = np.zeros_like(have), n, range(bin.max(), -1, -1) # the highest bin first: it is the smallest
-    for b in order:
-        want[b] = min(-(-left//(b + 1)), have[b])
+    want, left, order = np.zeros_like(have), n, range(bin.max(), -1, -1)
+    for i, b in enumerate(sorted(order, key=have.__getitem__)): # the smallest first, usually the highest
+        want[b] = min(-(-left//(len(have) - i)), have[b])
         left -= want[b]
-    for b in order: # what a low bin lacks
-        more = min(left, have[b] - want[b])
-        want[b], left = want[b] + more, left - more
     for b in order:
         i, k = np.flatnonzero((bin == b) & free), want[b]
         edge = np.floor(np.linspace(0, len(i), k + 1) + rng.random()).astype(int)
@@ -613,8 +610,8 @@ def rfcx_check(
     wanted = pick_species(names, species)
     if not out.is_dir(): raise InputError(f"{out} does not exist: give by --out the folder that rfcx_detect wrote")
     with working(out, "rfcx_check"):
-        parts, widths = kept_scores(run, out).parts, read_settings(out/"scores").get("tile_width")
-        if widths: tell_widths(folder, widths, "this check")
+        parts = kept_scores(run, out).parts
+        tell_widths(folder, read_settings(out/"scores").get("tile_width"), "this check")
         check = read_check(checks, weights_id(run), bins)
         if verdicts and not check["draws"]:
             raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")

@@ -261,8 +261,7 @@ def rfcx_detect(
         else:
             _check_widths(windows.widths, out/"scores")
             p = kept_scores(run, out)
-        widths = read_settings(out/"scores").get("tile_width") # an encoder has none
-        if widths and threshold is None: tell_widths(folder, widths, "this prediction")
+        if threshold is None: tell_widths(folder, read_settings(out/"scores").get("tile_width"), "this prediction")
         df, used = _detect_all(p.parts, table, run.activation, gap, min_length), set(p.parts.values())
         write_detections(df, out, formats)
         left = sorted(f.name for f in p.store.folder.glob("*.parquet") if f not in used)

@@ -78,7 +78,7 @@ def score_train_set(
         scores.append(read_parts(score_folder(one, mine, store, settings, windows, n_workers, inputs)))
         stores.append((store, mine))
     for store, mine in stores: store.remove(mine) # not before all folds are scored: this may be stopped
-    return HeldOut(run, boxes, pd.concat(scores, ignore_index=True))
+    return HeldOut(run, boxes, pd.concat(scores, ignore_index=True), windows)
 
 # %% ../nbs/07_pseudo_labels.ipynb #873be514
 def _write_pseudo_labels(

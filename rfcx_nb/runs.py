@@ -301,11 +301,11 @@ def thresholds_note(folder): # `models/<model_name>`
 
 def tell_widths(
     folder,# `models/<model_name>`
-    widths,# Of windows that are used now, in frames
+    widths,# Of windows that are used now, in frames; None where an encoder decides
     what): # What has them
     "Say so if its thresholds were found on windows of another width than the narrowest of `widths`."
     then = thresholds_note(folder).get("tile_width")
-    if then and min(then) != min(widths):
+    if then and widths and min(then) != min(widths):
         print(f"  the thresholds are for windows of {min(then)} frames, and {what} has {min(widths)}: they fit after "
               "rfcx_validate with this --tile_width")
 

@@ -92,8 +92,8 @@ def box_scores(
     for i, b in enumerate(boxes.itertuples()):
         if b.recording_id not in by: continue
         df = by[b.recording_id]
-        inside, length = np.minimum(df.end, b.t_max) - np.maximum(df.start, b.t_min), window_seconds(df)
+        inside, length = np.minimum(df.end, b.t_max) - np.maximum(df.start, b.t_min), df.end - df.start
         near = inside >= .5*np.minimum(b.t_max - b.t_min, length) - 1e-6 # half of the box, or half of a shorter tile
         if not near.any(): near = inside == inside.max()
-        out[i] = df[near].groupby(["fold", length[near].rename("width")])[species].max().mean()
+        out[i] = df[near].groupby(["fold", window_seconds(df[near])])[species].max().mean()
     return out

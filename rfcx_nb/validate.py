@@ -103,7 +103,7 @@ class HeldOut:
     run:Run            # With its networks
     boxes:pd.DataFrame # Box table with folds, and `held_by`, the networks a recording is held out from
     scores:pd.DataFrame# Scores table
-    windows:Windows|None=None # How they were scored
+    windows:Windows    # How they were scored
 
 def _held_boxes(path, run, waves, n_workers, extend): # As for `score_held_out`. Boxes with `held_by`; store's folder
     data, n = load_training_data(path, run.cfg, waves, n_workers, run.path), run.cfg.n_folds
