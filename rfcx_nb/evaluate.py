@@ -13,7 +13,7 @@ from .cli import command
 from .core import as_path, existing_path, InputError, output_file
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
-from .report import read_detections, site_of
+from .report import read_detections, read_failures, site_of
 from .scores import read_submission
 from dataclasses import dataclass
 import numpy as np, pandas as pd
@@ -189,9 +189,12 @@ def rfcx_evaluate(
     if away:
         print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
     from rfcx_nb.detections import scored_recordings # it imports torch, which nothing else here needs
-    if f.parent == as_path(detections) and (late := set(found) - set(scored_recordings(f.parent, found))):
-        print(f"  {len(late)} recordings, such as {min(late)}, were not scored, so calls in them count as missed: run "
-              "rfcx_detect again")
+    if f.parent == as_path(detections):
+        late, bad = set(found) - set(scored_recordings(f.parent, found)), read_failures(f.parent)
+        missed = "so calls in them count as missed"
+        if o := late & bad: print(f"  {len(o)} recordings, such as {min(o)}, could not be read, {missed}")
+        if o := late - bad:
+            print(f"  {len(o)} recordings, such as {min(o)}, were not scored, {missed}: run rfcx_detect again")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap, by=by)
     write_boxes_csv(res.round(4), out)

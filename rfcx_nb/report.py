@@ -6,7 +6,7 @@
 __all__ = ['AUDIOMOTH_COMMENT', 'CLOCK_YEARS', 'DAY', 'QUEUES', 'STYLE', 'SCRIPT', 'PAGE', 'clock_was_set', 'own_time',
            'start_time', 'comment', 'site_of', 'add_site_time', 'sample_for_review', 'Sound', 'cut_sound',
            'spectrogram_svg', 'audio_uri', 'listening_speed', 'with_media', 'bar_svg', 'activity_charts', 'review_page',
-           'report_page', 'read_detections', 'recordings_of', 'rfcx_report', 'Review']
+           'report_page', 'read_detections', 'read_failures', 'recordings_of', 'rfcx_report', 'Review']
 
 # %% ../nbs/06a_report.ipynb #b93151fb
 from .annotations import FILENAME_TIME, name_time, SOUNDTRAP, write_boxes_csv
@@ -603,6 +603,11 @@ def read_detections(file): # `detections.csv`
     raise_bad_rows(file, df.high <= df.low, "high is not above low", df.high)
     return df
 
+def read_failures(folder): # Folder that `rfcx_detect` or `rfcx_predict` wrote
+    "Set of the recordings that could not be read, from its `failures.csv`."
+    f, what = Path(folder)/"failures.csv", "the failures.csv that rfcx_detect writes"
+    return set(read_csv_table(f, dict(recording=str), what).recording) if f.exists() else set()
+
 # %% ../nbs/06a_report.ipynb #a5c5d905
 def _that_were_scored(files, folder): # Dict of recording id to file; of their scores -> without other files of the name
     store, other = Parts(folder, ".parquet"), []
@@ -634,12 +639,10 @@ def recordings_of(
     return _that_were_scored(find_recordings(where), how.parent)
 
 # %% ../nbs/06a_report.ipynb #7a3a541c
-def _summary(df, found, failures): # Detections; dict of files; `failures.csv`. The text below the title
-    f, what = failures, "the failures.csv that rfcx_predict writes"
-    bad = len(read_csv_table(f, dict(recording=str, error=str), what)) if f.exists() else 0
+def _summary(df, found, bad): # Detections; dict of files; recordings that could not be read. The text below the title
     return (f"{len(df)} detections of {df.species.nunique()} species in {df.recording.nunique()} of "
             f"{len(set(found) | set(df.recording))} "
-            "recordings" + (f", of which {bad} could not be read, see failures.csv" if bad else "") +
+            "recordings" + (f", of which {len(bad)} could not be read, see failures.csv" if bad else "") +
             ". Times as the recorders' clocks had them. A score, from 0 to 1, puts detections in order. It is roughly "
             "a probability if rfcx_check has judged clips of these recordings, and none otherwise.")
 
@@ -659,7 +662,7 @@ def rfcx_report(
     def said(k): return "" if own_time(k) or k not in found else comment(found[k])
     when = {k: start_time(k, said(k)) for k in progress(df.recording.unique(), desc="times")}
     out = path/"report.html"
-    about = _summary(df, found, path/"failures.csv")
+    about = _summary(df, found, read_failures(path))
     text, n = report_page(add_site_time(df, when), found, f"Detections in {path.resolve().name}", about, each)
     with atomic_write(out) as f: f.write_text(text, encoding="utf-8")
     size = out.stat().st_size/1e6

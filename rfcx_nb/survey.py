@@ -14,8 +14,8 @@ from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, MISSING, Number, printable,
                           progress, raise_bad_rows, read_csv_table, sanitize, working)
 from .detections import GAP, read_note, scored_recordings
-from .report import (clock_was_set, comment, name_time, own_time, read_detections, recordings_of, site_of,
-                            start_time)
+from .report import (clock_was_set, comment, name_time, own_time, read_detections, read_failures, recordings_of,
+                            site_of, start_time)
 from .runs import FIELD
 from .tiled_inference import read_settings
 import re
@@ -526,9 +526,7 @@ def rfcx_survey(
         raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
     path = existing_path(path, "a folder that rfcx_detect --format csv wrote")
     _check_detections(path)
-    found, files, f = read_detections(path/"detections.csv"), recordings_of(path, recordings), path/"failures.csv"
-    failed = set(read_csv_table(f, dict(recording=str),
-                                "the failures.csv that rfcx_detect writes").recording) if f.exists() else set()
+    found, files, failed = read_detections(path/"detections.csv"), recordings_of(path, recordings), read_failures(path)
     given = read_recordings(table, sites_of(list(files), site)) if table else None
     df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
     if not len(df): raise InputError(f"none of the {len(files)} recordings can be read")

@@ -17,7 +17,7 @@ from .crops import BoxDataset, CropDataset, mel_rows, species_bands, species_nam
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .embedding_net import EmbeddingDataset
 from .encoder import ENCODERS, get_encoder, has_classes, known_species
-from .folds import begin_fold, fold_boxes, read_folds
+from .folds import begin_fold, fold_boxes, learned, read_folds
 from .logmel import LogMel
 from .losses import LOSSES
 from .metrics import lwlrap
@@ -461,10 +461,17 @@ def init_run(
     return data
 
 # %% ../nbs/04_train.ipynb #90cedd5a
+def _came_later(data, k, folder): # As for `_train_once`; what network `k`, which is trained, has not learned, in words
+    if not (folder/f"fold{k}"/"recordings.csv").exists(): return ""
+    known = learned(folder, k, read_folds(folder, data.cfg.n_folds)).recording_id
+    n = data.boxes.recording_id[data.boxes.fold != k][lambda ids: ~ids.isin(known)].nunique()
+    return f"; boxes in {n} more recordings came later: to learn these too, give another --model_name" if n else ""
+
 def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<model_name>`; processes
     out = folder/f"fold{k}"
     with working(out, "rfcx_train") if not rank_distrib() else nullcontext():
-        if (out/"weights.safetensors").exists(): return print(f"fold {k} is trained already: {out}")
+        if (out/"weights.safetensors").exists():
+            return print(f"fold {k} is trained already: {out}{_came_later(data, k, folder)}")
         last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
     if data.cfg.n_folds == 1: return print(f"one network, which has learned from all boxes: written to {out}")
     print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a confirmed species first, "
