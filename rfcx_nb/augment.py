@@ -8,7 +8,6 @@ __all__ = ['audio_augment', 'union_targets', 'WaveMixup', 'SpecMask']
 # %% ../nbs/02_augment.ipynb #f811c21a
 from .core import InputError
 import torch
-from audiomentations import ClippingDistortion, Compose, PitchShift
 from fastai.data.core import ItemTransform
 
 # %% ../nbs/02_augment.ipynb #d02fa3e0
@@ -19,6 +18,7 @@ def audio_augment(
     semitones=8.,  # Pitch shift, up or down, at most; 0 is off
 ): # Called as `aug(samples=wav, sample_rate=sr)`
     "The transforms that are switched on, each with probability `p`, for float32 waveforms; raises `InputError`."
+    from audiomentations import ClippingDistortion, Compose, PitchShift # here, since its import takes a second
     if not 0 <= clip <= 100 or clip != int(clip):
         raise InputError(f"clip is {clip}: it must be a whole number between 0 and 100 percent")
     transforms = []

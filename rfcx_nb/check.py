@@ -18,9 +18,8 @@ from .core import (atomic_write, csv_unescape, existing_path, file_name, InputEr
 from .detections import kept_scores
 from .report import recordings_of, review_page, with_media
 from .runs import load_run, tell_widths, weights_id
-from .scores import finest_scores, species_of
+from .scores import finest_scores, read_settings, species_of
 from .thresholds import calibrate
-from .tiled_inference import read_settings
 import re
 from dataclasses import dataclass
 from datetime import date

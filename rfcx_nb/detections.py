@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DETECTION_COLS', 'GAP', 'WRITERS', 'Merged', 'merge_windows', 'detect', 'Writer', 'parse_formats', 'write_detections',
-           'detection_thresholds', 'read_note', 'scored_recordings', 'kept_scores', 'rfcx_detect']
+           'detection_thresholds', 'kept_scores', 'rfcx_detect']
 
 # %% ../nbs/06_detections.ipynb #f54496b2
 from .annotations import write_audacity, write_boxes_csv, write_per_recording, write_raven
@@ -12,11 +12,10 @@ from .backends import check_backend
 from .cli import command
 from .core import (atomic_write, InputError, load_json, local_path, plain_name, printable, progress, save_json,
                           working)
-from .parallel import Parts
-from .runs import FIELD, field_thresholds, load_run, tell_widths
-from .scores import finest_scores, species_of
-from .tiled_inference import (predict, Prediction, read_settings, report_errors, resolve_inputs,
-                                     Scores, Windows)
+from .metrics import PR_COLS
+from .runs import field_thresholds, load_run, tell_widths
+from .scores import finest_scores, read_note, read_settings, species_of
+from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Scores, Windows
 import filecmp, shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,22 +157,6 @@ def detection_thresholds(
     return t
 
 # %% ../nbs/06_detections.ipynb #447c63e0
-def read_note(out): # Folder of detections
-    "Dict of what `rfcx_detect` noted in `detections.json`; empty if it wrote none."
-    f = Path(out)/"detections.json"
-    res = load_json(f) if f.exists() else {}
-    if not isinstance(res, dict): raise InputError(f"{f} was not written by rfcx_detect: remove it")
-    return res
-
-def scored_recordings(
-    out,  # Folder of detections
-    files):# Dict of recording id to file
-    "Those of `files` that `rfcx_detect` has scored; all if it has kept no scores."
-    parts = Parts(Path(out)/"scores", ".parquet")
-    if not any(parts.folder.glob("*.parquet")): return files
-    left = read_note(out).get("left_out", ())
-    return {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}
-
 def _not_made_by(run, folder, made): # `Run`; folder of scores; path of the run that made them, or None -> a sentence
     s = f"{folder} holds scores of other networks than {run.path}: "
     if made and Path(made).name != run.path.name:
@@ -221,7 +204,7 @@ def _note(run, table, gap, min_length, left): # Folder; thresholds; s; s; names 
     limit = table.set_index("species").threshold
     used = limit.astype(object).where(limit.notna(), None).to_dict() # JSON has no nan
     how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, left_out=left)
-    known = table.set_index("species").reindex(columns=FIELD).dropna(how="all")
+    known = table.set_index("species").reindex(columns=PR_COLS).dropna(how="all")
     if not len(known): return how
     if min_length > 0 or gap != GAP:
         print("  precision and recall of the field are those of windows, without --min_length and with --gap "

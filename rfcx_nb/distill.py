@@ -13,9 +13,10 @@ from .core import (as_path, atomic_write, AudioConfig, from_dict, InputError, lo
 from .crops import read_boxes
 from .encoder import encoder_class
 from .imitate import imitate
+from .metrics import PR_COLS
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import soft_labels
-from .runs import (ensure_inputs, FIELD, field_thresholds, file_digest, keep_edited, load_config, load_run,
+from .runs import (ensure_inputs, field_thresholds, file_digest, keep_edited, load_config, load_run,
                           load_training_data, make_config, note_thresholds, read_thresholds, RunConfig, stored_input,
                           THRESHOLD_COLS, thresholds_note, weights_id, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
@@ -61,7 +62,7 @@ def adopt_thresholds(
         if a <= 0: a, b = 1., 0. # it has not learned this species
         slope, intercept = table.loc[s, ["slope", "intercept"]].astype(float)
         table.loc[s, ["slope", "intercept"]] = slope*a, slope*b + intercept
-    judged = table.reindex(columns=FIELD).precision.notna() # by a check, whose figures are not the student's
+    judged = table.reindex(columns=PR_COLS).precision.notna() # by a check, whose figures are not the student's
     note = [", from its check of the field" if k else f"; {o}" if o else "" for k, o in zip(judged, table.note)]
     return table[THRESHOLD_COLS].assign(note=[f"threshold of {name}{o}" for o in note])
 

@@ -14,7 +14,7 @@ from .core import as_path, existing_path, InputError, output_file
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
 from .report import read_detections, read_failures, site_of
-from .scores import read_submission
+from .scores import read_submission, scored_recordings
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 
@@ -188,7 +188,6 @@ def rfcx_evaluate(
                          "give the folder that was searched, with the same folders below it")
     if away:
         print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
-    from rfcx_nb.detections import scored_recordings # it imports torch, which nothing else here needs
     if f.parent == as_path(detections):
         late, bad = set(found) - set(scored_recordings(f.parent, found)), read_failures(f.parent)
         missed = "so calls in them count as missed"

@@ -10,7 +10,6 @@ from .core import AudioConfig, InputError
 from functools import lru_cache
 import torch.nn.functional as F, librosa, torch, warnings
 from fastai.data.core import ItemTransform
-from nnAudio.features import MelSpectrogram
 
 # %% ../nbs/01c_logmel.ipynb #0920a345
 @lru_cache
@@ -42,6 +41,7 @@ def _stft(sound, device): # The engine "stft"
 
 # %% ../nbs/01c_logmel.ipynb #20df4f37
 def _nnaudio(sound, device): # The engine "nnaudio"
+    from nnAudio.features import MelSpectrogram # here, since its import takes half a second
     net = MelSpectrogram(sr=sound.sample_rate, n_fft=sound.n_fft, hop_length=sound.hop_length, n_mels=sound.n_mels,
                          fmin=sound.fmin, fmax=sound.fmax_hz, center=True, pad_mode="reflect", power=2., htk=False,
                          norm=1, verbose=False).to(device)

@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from copy import deepcopy
 import torch
 from fastai.layers import apply_init
-from fastai.vision.learner import create_head
 from timm.layers.grn import GlobalResponseNorm
 from torch import nn
 
@@ -148,6 +147,7 @@ class PoolHead(Head):
         n_species, # Outputs
         ps=.8):    # Dropout before the last layer, half of it before the first
         super().__init__()
+        from fastai.vision.learner import create_head # here, since its import takes a second
         self.layers = create_head(nf, n_species, ps=ps)[2:] # the pooling is ours
         apply_init(self.layers, nn.init.kaiming_normal_)
 

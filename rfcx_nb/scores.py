@@ -4,11 +4,13 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'species_of', 'activate', 'window_seconds', 'recording_scores', 'submission', 'read_submission',
-           'finest_scores', 'box_scores']
+           'finest_scores', 'box_scores', 'read_settings', 'read_note', 'scored_recordings']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
-from .core import InputError, read_csv_table
+from .core import InputError, load_json, read_csv_table
+from .parallel import Parts
 from .preprocess import BLOCK_SECONDS
+from pathlib import Path
 import numpy as np, pandas as pd
 from scipy.special import expit, logit, softmax
 
@@ -97,3 +99,27 @@ def box_scores(
         if not near.any(): near = inside == inside.max()
         out[i] = df[near].groupby(["fold", window_seconds(df[near])])[species].max().mean()
     return out
+
+# %% ../nbs/04a_scores.ipynb #2019565c
+def read_settings(folder): # Folder of scores
+    "Dict of the settings that its scores were made with; empty if there are none."
+    f = Path(folder)/"_how.json"
+    old = load_json(f) if f.exists() else {}
+    if not isinstance(old, dict): raise InputError(f"{f} was not written by rfcx_predict: choose another --out")
+    return old
+
+def read_note(out): # Folder of detections
+    "Dict of what `rfcx_detect` noted in `detections.json`; empty if it wrote none."
+    f = Path(out)/"detections.json"
+    res = load_json(f) if f.exists() else {}
+    if not isinstance(res, dict): raise InputError(f"{f} was not written by rfcx_detect: remove it")
+    return res
+
+def scored_recordings(
+    out,  # Folder of detections
+    files):# Dict of recording id to file
+    "Those of `files` that `rfcx_detect` has scored; all if it has kept no scores."
+    parts = Parts(Path(out)/"scores", ".parquet")
+    if not any(parts.folder.glob("*.parquet")): return files
+    left = read_note(out).get("left_out", ())
+    return {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}

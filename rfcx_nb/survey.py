@@ -13,11 +13,10 @@ from .annotations import durations, matcher, other_folders, tell_moved, write_bo
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, MISSING, Number, printable,
                           progress, raise_bad_rows, read_csv_table, sanitize, working)
-from .detections import GAP, read_note, scored_recordings
+from .metrics import PR_COLS
 from .report import (clock_was_set, comment, name_time, own_time, read_detections, read_failures, recordings_of,
                             site_of, start_time)
-from .runs import FIELD
-from .tiled_inference import read_settings
+from .scores import read_note, read_settings, scored_recordings
 import re
 from contextlib import suppress
 from importlib.util import find_spec
@@ -409,21 +408,15 @@ def draw_sites(
 
 # %% ../nbs/10_survey.ipynb #eebbf2cd
 def field_rates(folder): # Folder that `rfcx_detect` wrote
-    "`FIELD` by species, for the thresholds of these detections that are from the field, as `rfcx_detect` noted them."
-    how = read_note(folder)
-    known = how.get("field", {})
-    if known and (how.get("min_length") or how.get("gap", GAP) != GAP): # from before rfcx_detect left it out
-        print("  calls per hour are not estimated: precision and recall of the field do not hold with --min_length or "
-              "another --gap")
-        known = {}
-    df = pd.DataFrame.from_dict(known, orient="index", columns=FIELD, dtype=float)
+    "`PR_COLS` by species, for the thresholds of these detections that are from the field, as `rfcx_detect` noted them."
+    df = pd.DataFrame.from_dict(read_note(folder).get("field", {}), orient="index", columns=PR_COLS, dtype=float)
     return df.rename_axis("species")
 
 def add_calls(
     df,   # From `rates` or `summarize_species`
     field):# From `field_rates`
     "`df` with `calls_per_hour`, `calls_low`, `calls_high`, empty where precision and recall are not known."
-    t, k = np.log(field[FIELD].clip(lower=1e-4)), (field.precision/field.recall).replace(np.inf, np.nan)
+    t, k = np.log(field[PR_COLS].clip(lower=1e-4)), (field.precision/field.recall).replace(np.inf, np.nan)
     down = np.hypot(t.precision - t.precision_low, t.recall_high - t.recall)
     up = np.hypot(t.precision_high - t.precision, t.recall - t.recall_low)
     factors = dict(calls_per_hour=k, calls_low=k*np.exp(-down), calls_high=k*np.exp(up))

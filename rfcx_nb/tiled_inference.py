@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['tile_starts', 'score_tiles', 'Windows', 'score_pass', 'score_mel', 'score_wave', 'Result', 'score_recording',
            'thread_map', 'score_recordings', 'Scorer', 'backend_seconds', 'machine_name', 'read_choices',
-           'read_settings', 'choose_backend', 'with_backend', 'species_map', 'show_map', 'Scores', 'Scored',
-           'score_folder', 'read_parts', 'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'Prediction',
-           'predict', 'report_errors', 'rfcx_predict']
+           'choose_backend', 'with_backend', 'species_map', 'show_map', 'Scores', 'Scored', 'score_folder',
+           'read_parts', 'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'Prediction', 'predict',
+           'report_errors', 'rfcx_predict']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
 from . import __version__
@@ -26,7 +26,8 @@ from .plot import show_mel
 from .preprocess import audio_blocks, find_recordings
 from .prior_shift import make_prior_shift
 from .runs import load_run, Run
-from .scores import finest_scores, KEYS, read_submission, recording_scores, species_of, submission
+from .scores import (finest_scores, KEYS, read_settings, read_submission, recording_scores, species_of,
+                            submission)
 from concurrent.futures import as_completed, ThreadPoolExecutor
 from contextlib import suppress
 from copy import deepcopy
@@ -273,13 +274,6 @@ def read_choices(run): # `models/<model_name>`
     try: res = load_json(Path(run)/"backends.json")
     except (InputError, OSError): return {}
     return {k: v for k, v in res.items() if v in BACKENDS} if isinstance(res, dict) else {}
-
-def read_settings(folder): # Folder of scores
-    "Dict of the settings that its scores were made with; empty if there are none."
-    f = Path(folder)/"_how.json"
-    old = load_json(f) if f.exists() else {}
-    if not isinstance(old, dict): raise InputError(f"{f} was not written by rfcx_predict: choose another --out")
-    return old
 
 # %% ../nbs/05_tiled_inference.ipynb #b08f7160
 def choose_backend(
