@@ -52,7 +52,7 @@ def draw(
     scores = pd.read_parquet(preds/"scores", filters=[("recording_id", "==", k)])
     title = f"recording {k}"
     if events is not None:
-        title += "; cyan boxes: the calls that are there (bright without a box is a mistake)"
+        title += "; cyan boxes: the calls (bright stretches are longer: a window lasts 1.3 s)"
         events = events[events.recording_id == k]
     fig = show_map(scores, wav, cfg, species_names(path, len(cfg.species)), events, title)
     fig.savefig(file, dpi=110)

@@ -644,7 +644,7 @@ def _summary(df, found, bad): # Detections; dict of files; recordings that could
             f"{len(set(found) | set(df.recording))} "
             "recordings" + (f", of which {len(bad)} could not be read, see failures.csv" if bad else "") +
             ". Times as the recorders' clocks had them. A score, from 0 to 1, puts detections in order. It is roughly "
-            "a probability if rfcx_check has judged clips of these recordings, and none otherwise.")
+            "a probability if rfcx_check has judged clips of these recordings, and otherwise it is not a probability.")
 
 # %% ../nbs/06a_report.ipynb #9b974c2a
 @command

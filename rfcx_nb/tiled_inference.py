@@ -339,7 +339,7 @@ def show_map(
     im = axs[1].imshow(m, extent=(0, stop, n - .5, -.5), **kw)
     axs[1].set(xlabel="s", yticks=range(n), yticklabels=names or cfg.species, xlim=(0, end))
     for b in [] if events is None else events.itertuples():
-        box = (b.t_min, b.species_id - .5), b.t_max - b.t_min, 1
+        box = (b.t_min, b.species_id - .42), b.t_max - b.t_min, .84 # all four sides inside the row
         axs[1].add_patch(plt.Rectangle(*box, fill=False, ec="cyan", lw=1.2))
     fig.colorbar(im, ax=axs, label="score, not calibrated", fraction=.025, pad=.01)
     return fig
