@@ -237,13 +237,14 @@ def repeat_check(
 FIELD_COLS = ("species_id species logit precision precision_low precision_high recall recall_low recall_high "
               "density density_low density_high slope intercept "
               "judged yes windows more asked box_precision box_precision_low box_precision_high "
-              "date weights note").split()
+              "date weights tile_width note").split()
 
 def field_table(
     judged,   # Dict of species number to `Judged`
     table,    # Thresholds of the run, from the boxes
     precision,# Wanted
-    weights): # `weights_id` of the run
+    weights,  # `weights_id` of the run
+    widths=None): # Of the windows, in frames; None where an encoder decides
     "A row per judged species, `FIELD_COLS`: the threshold of the field, and what that of the boxes really has."
     rows = []
     for s, j in judged.items():
@@ -252,7 +253,7 @@ def field_table(
         box = j.curve(at).iloc[0] if np.isfinite(at) and (j.x >= at).any() else {}
         row = dict(species_id=s, species=t.species, slope=slope, intercept=intercept, judged=len(j.rows),
                    yes=int(j.y.sum()), windows=len(j.x), asked=precision, weights=weights,
-                   date=date.today().isoformat())
+                   date=date.today().isoformat(), tile_width=min(widths) if widths else np.nan)
         row |= dict(zip(("density", "density_low", "density_high"), j.density))
         row |= {f"box_{k}": box.get(k, np.nan) for k in ("precision", "precision_low", "precision_high")}
         rows.append({k: v for k, v in chosen.items() if k in FIELD_COLS} | row)
@@ -563,7 +564,7 @@ def _draw(season, check, wanted, n, seed, table, files, names, checks): # As in 
           "judge them, then give the verdicts.csv that they save to rfcx_check --verdicts")
     if most < n: print(f"  not {n} clips: there are {len(season.windows)} windows, and each is drawn once")
 
-def _judge(season, check, verdicts, said, wanted, table, precision, checks, folder): # As in `rfcx_check`
+def _judge(season, check, verdicts, said, wanted, table, precision, widths, checks, folder): # As in `rfcx_check`
     samples = sample_season(season, list(range(len(table))), table, check["draws"], check["bins"])
     names = {d["name"]: table.species[d["species"]] for d in check["draws"] if "name" in d}
     new, kept = match_verdicts(said, samples, names), checks/"checked.csv"
@@ -574,7 +575,7 @@ def _judge(season, check, verdicts, said, wanted, table, precision, checks, fold
         of = f" of {', '.join(table.species.iloc[wanted])}" if len(wanted) < len(table) else ""
         raise InputError(f"{verdicts} holds no yes and no no{of}: judge some clips first")
     write_boxes_csv(said[VERDICT_COLS], kept)
-    field = field_table(judged, table, precision, check["weights"])
+    field = field_table(judged, table, precision, check["weights"], widths)
     whole, old = _keep_others(field.round(5), folder/"field.csv")
     write_boxes_csv(whole, folder/"field.csv")
     show_field(judged, field, folder/"field.png")
@@ -610,7 +611,7 @@ def rfcx_check(
     if not out.is_dir(): raise InputError(f"{out} does not exist: give by --out the folder that rfcx_detect wrote")
     with working(out, "rfcx_check"):
         parts = kept_scores(run, out).parts
-        tell_widths(folder, read_settings(out/"scores").get("tile_width"), "this check")
+        tell_widths(folder, widths := read_settings(out/"scores").get("tile_width"))
         check = read_check(checks, weights_id(run), bins)
         if verdicts and not check["draws"]:
             raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")
@@ -618,4 +619,4 @@ def rfcx_check(
         if not verdicts:
             files = recordings_of(out, recordings)
             return _draw(season, check, wanted, n, seed, table, files, names, checks)
-        _judge(season, check, verdicts, said, wanted, table, precision, checks, folder)
+        _judge(season, check, verdicts, said, wanted, table, precision, widths, checks, folder)

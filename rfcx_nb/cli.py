@@ -221,6 +221,8 @@ def run_command(
     "Call the command with `argv`; returns the exit status."
     name = getattr(f, "__name__", f)
     def say(text, status): print(f"{name}: {text}", file=sys.stderr); return status
+    for o in (sys.stdout, sys.stderr): # a name that is no text in this encoding must not end a command
+        if hasattr(o, "reconfigure"): o.reconfigure(errors="backslashreplace")
     try:
         with stoppable(_leave(name), [signal.SIGINT, *STOP_SIGNALS]) if f == name else nullcontext():
             from rfcx_nb.core import InputError

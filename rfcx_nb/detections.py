@@ -13,7 +13,7 @@ from .cli import command
 from .core import (atomic_write, InputError, load_json, local_path, plain_name, printable, progress, save_json,
                           working)
 from .metrics import PR_COLS
-from .runs import field_thresholds, load_run, tell_widths
+from .runs import field_thresholds, load_run
 from .scores import finest_scores, read_note, read_settings, species_of
 from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Scores, Windows
 import filecmp, shutil
@@ -59,7 +59,8 @@ def detect(
     min_length=0.): # Shortest detection, in s
     "Detections of a recording, in order of time: `DETECTION_COLS`."
     w, rows = finest_scores(scores, activation).sort_values("start", kind="stable"), []
-    start, end, x = w.start.to_numpy(), w.end.to_numpy(), w[species_of(w)].to_numpy(float)
+    start, x = w.start.to_numpy(), w[species_of(w)].to_numpy(float)
+    end = np.minimum(w.end, scores.attrs.get("seconds", np.inf)).to_numpy() # a window may outlast its recording
     for t in table.itertuples():
         p = expit(t.slope*x[:, t.species_id] + t.intercept)
         for o in merge_windows(p >= t.threshold, start, end, gap): # no score is >= nan
@@ -140,20 +141,21 @@ def _detect_all(parts, table, activation, gap, min_length): # Recording id to fi
 
 # %% ../nbs/06_detections.ipynb #18acdd11
 def detection_thresholds(
-    run,      # `Run`
-    threshold=None):# One for all species
+    run,           # `Run`
+    threshold=None,# One for all species
+    widths=None):  # Of the windows, in frames; None where an encoder decides
     "The thresholds of a run, with a band for each species; prints which species are never reported."
     t = run.thresholds
     if threshold is not None: return t.assign(threshold=threshold)
-    t = field_thresholds(run, t)
+    t = field_thresholds(run, t, widths)
     if (t.note == "not validated").all():
         print("nobody has validated this run: every threshold is .5 of an uncalibrated score (rfcx_validate finds "
               "better ones, or set --threshold)")
-    else:
-        for r in t[t.threshold.isna()].itertuples(): print(f"  {r.species}: {r.note}")
-        if t.threshold.isna().all():
-            print("no species has a threshold: judge clips with rfcx_check, which draws them below thresholds too, or "
-                  "set --threshold")
+    for r in t[t.threshold.isna()].itertuples():
+        print(f"  {r.species}: {'no confirmed box: never reported' if r.note == 'not validated' else r.note}")
+    if t.threshold.isna().all():
+        print("no species has a threshold: judge clips with rfcx_check, which draws them below thresholds too, or "
+              "set --threshold")
     return t
 
 # %% ../nbs/06_detections.ipynb #447c63e0
@@ -238,13 +240,14 @@ def rfcx_detect(
     formats, folder = parse_formats(format), local_path(models, "models")/plain_name(model_name, "--model_name")
     run, out = load_run(folder, fold, default_device()), local_path(out or Path("preds")/model_name, "out")
     inputs = resolve_inputs(path, split, run.cfg) if path else None # errors in it come before anything is written
-    table, windows = detection_thresholds(run, threshold), Windows(tile_width).fitted(run)
+    windows = Windows(tile_width).fitted(run)
+    widths = read_settings(out/"scores").get("tile_width") if not path else None if run.cfg.encoder else windows.widths
+    table = detection_thresholds(run, threshold, widths)
     with working(out, "rfcx_detect"):
         if path: p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler)
         else:
             _check_widths(windows.widths, out/"scores")
             p = kept_scores(run, out)
-        if threshold is None: tell_widths(folder, read_settings(out/"scores").get("tile_width"), "this prediction")
         df, used = _detect_all(p.parts, table, run.activation, gap, min_length), set(p.parts.values())
         write_detections(df, out, formats)
         left = sorted(f.name for f in p.store.folder.glob("*.parquet") if f not in used)

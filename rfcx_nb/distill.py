@@ -15,7 +15,7 @@ from .encoder import encoder_class
 from .imitate import imitate
 from .metrics import PR_COLS
 from .preprocess import find_recordings, real_path
-from .pseudo_labels import soft_labels
+from .pseudo_labels import check_soft_teacher, soft_labels
 from .runs import (ensure_inputs, field_thresholds, file_digest, keep_edited, load_config, load_run,
                           load_training_data, make_config, note_thresholds, read_thresholds, RunConfig, stored_input,
                           THRESHOLD_COLS, thresholds_note, weights_id, write_model_card, write_thresholds)
@@ -150,14 +150,16 @@ def _thresholds_id(run): # Of those that its student takes over
 def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior and model card of a trained student
     one, ids = load_run(new, device=default_device()), set(boxes.recording_id)
     files = {k: f for k, f in files.items() if k in ids}
+    width = [min(thresholds_note(run.path).get("tile_width") or [64])] # that of the thresholds it takes over
     def at_boxes(o, folder):
-        return box_scores(season_windows(teacher_scores(o, path, waves, [64], files, folder, n_workers), o), boxes)
+        return box_scores(season_windows(teacher_scores(o, path, waves, width, files, folder, n_workers), o), boxes)
     with tempfile.TemporaryDirectory() as d: at = [at_boxes(o, Path(d)/str(i)) for i, o in enumerate((run, one))]
-    table = field_thresholds(run, read_thresholds(run.path, len(run.species))) # as rfcx_detect takes them
+    table = field_thresholds(run, read_thresholds(run.path, len(run.species)), width) # as rfcx_detect takes them
     keep_edited(new)
     write_thresholds(adopt_thresholds(table, *at, run.path.name), new)
-    note_thresholds(one, thresholds_note(run.path).get("tile_width", [64]))
-    if (run.path/"prior.csv").exists(): shutil.copyfile(run.path/"prior.csv", new/"prior.csv")
+    note_thresholds(one, width)
+    if (run.path/"prior.csv").exists():
+        with atomic_write(new/"prior.csv") as f: shutil.copyfile(run.path/"prior.csv", f)
     licence = run.cfg.encoder.licence if run.cfg.encoder else ""
     save_json(dict(name=run.path.name, model=run.cfg.model, folds=len(run.nets), licence=licence,
                    thresholds=_thresholds_id(run)), new/"teacher.json")
@@ -186,8 +188,11 @@ def rfcx_distill(
     models, name = local_path(models, "models"), plain_name(model_name, "model_name")
     new = models/plain_name(student or f"{name}_student", "student")
     kw = dict(path=path, waves=waves, n_workers=n_workers)
-    if load_config(models/name).n_folds == 1:
+    if (cfg := load_config(models/name)).n_folds == 1:
         raise InputError(f"{name} is one network already: give by --model_name a run with folds")
+    check_soft_teacher(models/name, cfg)
+    for k in ("n_folds", "pseudo"):
+        if k in settings: raise InputError(f"{k} cannot be given: a student is one network that learns from {name}")
     if (new/"config.json").exists() and not (new/"heard.json").exists(): # the teacher, or any other run
         raise InputError(f"{new} is a run that rfcx_distill has not begun: give another --student")
     if not (models/name/"validation.csv").exists(): rfcx_validate(model_name=name, models=models, **kw)

@@ -121,7 +121,7 @@ def evaluate(
     total = dict(recordings=e.recording.nunique(), calls=len(e), detections=len(d))
     rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), n, level))
     x = np.stack(xs)
-    x[..., 0] = np.where(np.isnan(x[..., 0]) & ~np.isnan(x[..., 1]), 0, x[..., 0]) # called, but never detected
+    x[..., 0] = np.where(np.isnan(x[..., 1]), np.nan, np.nan_to_num(x[..., 0])) # 0 if it called and was never detected
     mean = np.ma.masked_invalid(x).mean(0).filled(np.nan) # of the species that have a call in the resample
     rows.append(dict(species="mean of species") | total | figure_row(mean, n, level))
     return pd.DataFrame(rows)

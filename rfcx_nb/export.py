@@ -13,7 +13,7 @@ from .cli import command
 from .core import atomic_write, InputError, local_path, output_file, plain_name
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
-from .runs import field_thresholds, load_config, load_run, tell_widths
+from .runs import field_thresholds, load_config, load_run
 from .tiled_inference import score_pass
 import json, math
 from pathlib import Path
@@ -193,9 +193,8 @@ def rfcx_export(
         raise InputError(f"{folder} learned on the features of {cfg.model}, whose network is not in the run: train a "
                          "network of timm's, such as tf_efficientnet_lite0")
     run = load_run(folder, fold)
-    table = field_thresholds(run, run.thresholds) # as rfcx_detect takes them
+    table = field_thresholds(run, run.thresholds, [tile_width]) # as rfcx_detect takes them
     check_export(cfg, run.net, tile_width)
-    tell_widths(folder, [tile_width], "the file")
     with atomic_write(out) as f:
         write_onnx(OnnxModel(run, table, tile_width, step).eval(), metadata(run, table, tile_width, step), f)
         off = max_abs_diff(f, run, tile_width, step)

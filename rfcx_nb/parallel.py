@@ -30,6 +30,7 @@ def _pool(n): return ProcessPoolExecutor(n, initializer=_begin)
 
 def _share(f, todo, n): # Function; deque of jobs, which are taken from it; processes -> results
     sent = {} # future to job; returned, with the jobs that a killed process leaves without a result
+    others = set(multiprocessing.active_children()) # of the caller
     with _pool(n) as ex:
         try:
             while todo or sent:
@@ -42,7 +43,7 @@ def _share(f, todo, n): # Function; deque of jobs, which are taken from it; proc
                 yield o.result()
         except BrokenProcessPool: pass # as `submit` found
         except BaseException:
-            for p in multiprocessing.active_children(): p.terminate()
+            for p in set(multiprocessing.active_children()) - others: p.terminate()
             ex.shutdown(cancel_futures=True); raise
     return sent
 

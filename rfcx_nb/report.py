@@ -495,7 +495,7 @@ def bar_svg(
 def activity_charts(df): # Detections of one species, from `add_site_time`
     "Charts by hour and by day of the detections whose time is known, as HTML."
     t = df.time[df.time.notna()]
-    if not len(t): return '<p class="dim">Neither names nor files of these recordings say when they were made.</p>'
+    if not len(t): return '<p class="dim">Neither names nor comments of these recordings say when they were made.</p>'
     days = pd.date_range(t.min().normalize(), t.max().normalize())
     hour, day = t.dt.hour.value_counts(), t.dt.normalize().value_counts()
     hour, day = hour.reindex(range(24), fill_value=0), day.reindex(days, fill_value=0)

@@ -41,7 +41,7 @@ class RunConfig(AudioConfig):
     "All settings of a training run, those of the sound included; a value out of range is an `InputError`."
     model:str="tf_efficientnet_lite0"        # Convolutional network of timm, birdnet (CC BY-NC-SA), or perch_v2.onnx
     pretrained:str="auto"                    # Weights to start from: auto, true, false, a file, or an installed package
-    frozen:bool=True                         # Leave the first layers of a pretrained backbone unchanged?
+    frozen:bool=True                         # Fix the weights of the first layers of a pretrained backbone?
     stride:within(int, 8, 32)=16             # Frames per column of features: 32, or 8 or 16 without the last layers
     head:str="band"                          # band: a score per column, from the species' band; pool: the recipe's
     head_ps:within(float, 0, .99)=.5         # Dropout of the head, see `03_model`
@@ -265,9 +265,10 @@ def default_thresholds(
 def write_thresholds(
     table, # DataFrame with the columns `THRESHOLD_COLS`
     run):  # `models/<model_name>`
-    "Write `thresholds.csv` of a run in six digits: thresholds rounded down, so that the box at one stays above it."
+    "Write `thresholds.csv` of a run: thresholds rounded down to six digits, so that the box at one stays above it."
+    exact = table[["slope", "intercept"]] # rounded, they would move all scores
     lower = np.floor(table.threshold.astype(float)*1e6 + 1e-6)/1e6
-    write_boxes_csv(table.round(6).assign(threshold=lower), Path(run)/"thresholds.csv")
+    write_boxes_csv(table.round(6).assign(threshold=lower, **exact), Path(run)/"thresholds.csv")
 
 # %% ../nbs/03g_runs.ipynb #d6291aa9
 def read_thresholds(
@@ -301,14 +302,13 @@ def thresholds_note(folder): # `models/<model_name>`
     return load_json(f) if f.exists() else {}
 
 def tell_widths(
-    folder,# `models/<model_name>`
-    widths,# Of windows that are used now, in frames; None where an encoder decides
-    what): # What has them
+    folder, # `models/<model_name>`
+    widths):# Of windows that are used now, in frames; None where an encoder decides
     "Say so if its thresholds were found on windows of another width than the narrowest of `widths`."
     then = thresholds_note(folder).get("tile_width")
     if then and widths and min(then) != min(widths):
-        print(f"  the thresholds are for windows of {min(then)} frames, and {what} has {min(widths)}: they fit after "
-              "rfcx_validate with this --tile_width")
+        print(f"  the thresholds of the boxes are for windows of {min(then)} frames, and these have {min(widths)}: "
+              "they fit after rfcx_validate with this --tile_width")
 
 def thresholds_fit(
     folder, # `models/<model_name>`
@@ -321,26 +321,33 @@ def keep_edited(folder): # `models/<model_name>`, which gets new thresholds
     "Move a `thresholds.csv` that somebody has edited to `thresholds_edited.csv`."
     f, then = Path(folder)/"thresholds.csv", thresholds_note(folder).get("table")
     if then and f.exists() and then != file_digest(f):
-        kept = f.replace(f.with_name("thresholds_edited.csv"))
+        names = (f.with_name(f"thresholds_edited{'_%d' % i if i > 1 else ''}.csv") for i in range(1, 10**6))
+        kept = f.replace(next(o for o in names if not o.exists()))
         print(f"{f} was edited by hand: that table is {kept.name} now, and a new one is written")
 
+# %% ../nbs/03g_runs.ipynb #72804336
 def field_thresholds(
     run,   # `Run`
-    table):# Its thresholds, such as `Run.thresholds`
-    "`table` with thresholds, scale and `PR_COLS` from `field.csv`, where that is of these networks; prints them."
+    table, # Its thresholds, such as `Run.thresholds`
+    widths=None): # Of windows that are used now, in frames; None where an encoder decides
+    "`table` with thresholds, scale and `PR_COLS` of `field.csv`, if of these networks and windows; prints them."
     f, number = run.path/"field.csv", Number(empty=True)
     if not thresholds_fit(run.path, run.digests()):
         print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "
               "rfcx_validate again")
-    if not f.exists(): return table
+    if not f.exists(): tell_widths(run.path, widths); return table
     cols = ["logit", "slope", "intercept", "judged", *PR_COLS]
     kinds = dict(species_id=Number(0, integer=True), species=str, date=str, weights=str)
     what = "the thresholds of the field, as rfcx_check writes them"
     df = read_csv_table(f, kinds | dict.fromkeys(cols, number), what, "species_id").set_index("species_id")
-    odd = df.weights != weights_id(run)
-    if odd.any():
-        print(f"  {f} is of other networks for {', '.join(df.species[odd])}: their thresholds are those of the boxes")
-    df, table = df[df.logit.notna() & ~odd], table.copy()
+    width = pd.to_numeric(df.get("tile_width", pd.Series("", df.index)), errors="coerce") # nan: not known
+    other = df.weights != weights_id(run)
+    wide = ~other & width.notna() & (width != (min(widths) if widths else width))
+    for odd, what in ((other, "networks"), (wide, "windows (--tile_width)")):
+        if odd.any():
+            print(f"  {f} is of other {what} for {', '.join(df.species[odd])}: their thresholds are those of the boxes")
+    df, table = df[df.logit.notna() & ~other & ~wide], table.copy()
+    if not table.index[table.threshold.notna()].isin(df.index).all(): tell_widths(run.path, widths)
     for i, t in table[table.index.isin(df.index)].iterrows(): # a name may have been corrected since
         o = df.loc[i]
         sure = o.slope > 0 # enough clips to fit the line

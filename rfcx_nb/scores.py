@@ -89,15 +89,16 @@ def box_scores(
     scores, # Scores table
     boxes): # Box table of the same recordings
     "(n_boxes, n_species) logits: max over the tiles that hold the box, mean over folds and widths; nan if not scored."
-    species = species_of(scores)
-    out, by = np.full((len(boxes), len(species)), np.nan), dict(list(scores.groupby("recording_id")))
+    species, scores = species_of(scores), scores.reset_index(drop=True)
+    by, widths, out = scores.groupby("recording_id"), _widths(scores), np.full((len(boxes), len(species)), np.nan)
+    by = dict(list(by))
     for i, b in enumerate(boxes.itertuples()):
         if b.recording_id not in by: continue
         df = by[b.recording_id]
         inside, length = np.minimum(df.end, b.t_max) - np.maximum(df.start, b.t_min), df.end - df.start
         near = inside >= .5*np.minimum(b.t_max - b.t_min, length) - 1e-6 # half of the box, or half of a shorter tile
         if not near.any(): near = inside == inside.max()
-        out[i] = df[near].groupby(["fold", window_seconds(df[near])])[species].max().mean()
+        out[i] = df[near].groupby(["fold", widths[df.index[near]]])[species].max().mean()
     return out
 
 # %% ../nbs/04a_scores.ipynb #2019565c

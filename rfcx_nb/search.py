@@ -226,11 +226,11 @@ class Scale:
 def map_scale(
     ear,   # `Ear`
     files, # Maps
-    most=100): # Maps to read
+    most=100): # Maps to read, at most
     "The `Scale` of maps; one that changes nothing if the ear needs none."
     if not ear.scaled: return Scale()
     files = list(files)
-    m = torch.cat([ear.read(f)[1] for f in files[::max(len(files)//most, 1)]], 1)
+    m = torch.cat([ear.read(f)[1] for f in files[::-(-len(files)//most)]], 1)
     return Scale(m.mean(1, keepdim=True), m.std(1, keepdim=True, unbiased=False) + 1e-3) # of one column too
 
 # %% ../nbs/09_search.ipynb #5877f1d4

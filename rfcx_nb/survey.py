@@ -207,6 +207,8 @@ def unknown(df): # From `recordings_table`
     return res
 
 # %% ../nbs/10_survey.ipynb #46205ee7
+def _four_digits(x): return x.map("{:.4g}".format).astype(float) # Series; a rare species keeps its digits
+
 def effort(df): # From `recordings_table`
     "A row per site, date and hour of the day with its recorded `hours`; without a start, no date and the hour -1."
     rows = [(o.site, pd.NaT, -1, o.seconds/3600) for o in df[df.start.isna()].itertuples()]
@@ -242,7 +244,7 @@ def rates(
     res = n.reindex(pd.MultiIndex.from_product([names, hours.index], names=["species", by]), fill_value=0)
     res = res.rename("detections").reset_index()
     res = res.assign(hours=res[by].map(hours).astype(float))
-    return res.assign(per_hour=res.detections/res.hours).round(dict(hours=4, per_hour=4))
+    return res.assign(per_hour=_four_digits(res.detections/res.hours)).round(dict(hours=4))
 
 # %% ../nbs/10_survey.ipynb #d0af448d
 def present(
@@ -307,7 +309,8 @@ def summarize_species(
         rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites, o.time.min(), o.time.max(),
                      o.recording.nunique(), len(o), len(o)/hours))
     cols = "species sites of_sites occupancy first last recordings detections per_hour".split()
-    return pd.DataFrame(rows, columns=cols).round(dict(occupancy=4, per_hour=4))
+    df = pd.DataFrame(rows, columns=cols).round(dict(occupancy=4))
+    return df.assign(per_hour=_four_digits(df.per_hour))
 
 # %% ../nbs/10_survey.ipynb #e4e0ed29
 def _activity_map(
@@ -420,7 +423,7 @@ def add_calls(
     down = np.hypot(t.precision - t.precision_low, t.recall_high - t.recall)
     up = np.hypot(t.precision_high - t.precision, t.recall - t.recall_low)
     factors = dict(calls_per_hour=k, calls_low=k*np.exp(-down), calls_high=k*np.exp(up))
-    return df.assign(**{c: (df.per_hour*df.species.map(o).astype(float)).round(4) for c, o in factors.items()})
+    return df.assign(**{c: _four_digits(df.per_hour*df.species.map(o).astype(float)) for c, o in factors.items()})
 
 # %% ../nbs/10_survey.ipynb #8e74c42a
 def _write_table(df, file): # Table; path without its ending
@@ -472,11 +475,11 @@ def _write_survey(
     _write_table(e, out/"effort")
     for by in ("hour", "date", "site"): _write_table(add_calls(rates(d, e, by, names), field), out/f"by_{by}")
     hours = effort_matrix(e)
-    hours.round(4).rename(csv_escape).to_csv(out/"effort_matrix.csv", na_rep="NA")
+    with atomic_write(out/"effort_matrix.csv") as f: hours.round(4).rename(csv_escape).to_csv(f, na_rep="NA")
     (out/"occupancy").mkdir(exist_ok=True)
     for s, name in zip(names, _file_names(names)):
         y = occupancy_matrix(counts, hours, s).rename(csv_escape)
-        y.to_csv(out/"occupancy"/f"{name}.csv", na_rep="NA", float_format="%.0f")
+        with atomic_write(out/"occupancy"/f"{name}.csv") as f: y.to_csv(f, na_rep="NA", float_format="%.0f")
     if rule: field = field[:0] # nobody has measured the precision of the rule
     summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species")
     _write_table(summary, out/"summary")

@@ -23,7 +23,7 @@ from .logmel import LogMel, normalize
 from .model import one_pass_fits, to_device
 from .parallel import parallel_map, Parts
 from .plot import show_mel
-from .preprocess import audio_blocks, find_recordings
+from .preprocess import audio_blocks, find_recordings, open_audio
 from .prior_shift import make_prior_shift
 from .runs import load_run, Run
 from .scores import (finest_scores, KEYS, read_settings, read_submission, recording_scores, species_of,
@@ -37,7 +37,7 @@ from pathlib import Path
 from threading import Event
 from time import perf_counter
 from typing import Literal, NamedTuple
-import torch.nn.functional as F, numpy as np, pandas as pd, matplotlib.pyplot as plt, torch
+import torch.nn.functional as F, numpy as np, pandas as pd, matplotlib.pyplot as plt, soundfile as sf, torch
 from fastai.torch_core import default_device
 from pyarrow.parquet import read_schema
 from safetensors.numpy import load_file
@@ -165,6 +165,7 @@ def score_recording(
     if not tables: return Result(k, None, f"{printable(file)}: too short, {n} samples")
     df = pd.concat(tables, ignore_index=True)
     df.insert(0, "recording_id", k)
+    df.attrs["seconds"] = n/rate # of sound; the last windows may end later
     return Result(k, df, None)
 
 # %% ../nbs/05_tiled_inference.ipynb #529efec0
@@ -238,6 +239,7 @@ def _score_features(run, files, store, n_workers=None, scheduler=""): # As `scor
         logits = np.concatenate([score_embeddings(net, d["features"]) for net in run.nets.values()])
         df = _scores_table(start, start + run.cfg.encoder.seconds, np.repeat(list(run.nets), n), logits, run.species)
         df.insert(0, "recording_id", k)
+        with open_audio(files[k]) as o: df.attrs["seconds"] = sf.info(o).duration
         yield Result(k, df, None)
 
 # %% ../nbs/05_tiled_inference.ipynb #cebb3968
@@ -425,7 +427,7 @@ class Scored:
     "The result of `score_folder`."
     parts:dict    # Recording id to the file of its scores
     errors:dict   # Recording id to one sentence
-    seconds:float # Of sound that were scored now, to the end of the last windows
+    seconds:float # Of sound that were scored now
 
 def score_folder(
     run,              # `Run`
@@ -448,7 +450,7 @@ def score_folder(
             errors[k] = error or f"{printable(files[k])}: the network gives scores that are no numbers"
             continue
         store.save(k, files[k], df)
-        seconds += df.end.max()
+        seconds += df.attrs["seconds"]
     return Scored({k: store.path(k) for k in files if k not in errors}, errors, seconds)
 
 # %% ../nbs/05_tiled_inference.ipynb #9f20beab

@@ -29,7 +29,7 @@ from .runs import (adopt, build_model, default_thresholds, keep_names, load_trai
 import os, random
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
 from io import StringIO
@@ -91,7 +91,7 @@ def read_pseudo(
     there = {k: f for k in df.recording_id.unique() if (f := stored_input(cfg, store, k)).exists()}
     df = df[df.recording_id.isin(there)]
     if cfg.encoder: return df
-    end = df.recording_id.map({k: len(open_wave(f))/cfg.sample_rate for k, f in there.items()})
+    end = df.recording_id.map({k: len(open_wave(f))/cfg.sample_rate for k, f in there.items()}).astype(float)
     if (gone := df.start >= end).any():
         print(f"left out: {gone.sum()} soft labels after the end of their recordings, the first in "
               f"{df.recording_id[gone].iloc[0]}; was it replaced?")
@@ -435,6 +435,16 @@ def _check_folds(boxes, cfg, names, folder, begun): # Box table with folds; of t
               "recording or site, so that the network that is measured on them has not heard such a call: add boxes of "
               "other places, or their figures will mean little")
 
+def _check_pseudo(cfg, folder): # Raise if the networks that made the soft labels may have learned held-out recordings
+    if not cfg.pseudo or cfg.n_folds == 1: return
+    with suppress(InputError): # of folds that this run does not have
+        theirs = read_folds(Path(cfg.pseudo).parent, cfg.n_folds).set_index("recording_id").fold
+        ours = read_folds(folder, cfg.n_folds).set_index("recording_id").fold
+        both = ours.index.intersection(theirs.index)
+        if len(both) and (ours[both] == theirs[both]).all(): return
+    raise InputError(f"{cfg.pseudo} holds soft labels of networks that were trained on other folds, so they may tell "
+                     "of boxes that are held out here: let rfcx_pseudo_label train this run, or give --n_folds 1")
+
 def init_run(
     path,      # Folder laid out like Kaggle's
     cfg,       # `RunConfig`
@@ -448,6 +458,7 @@ def init_run(
         begun = (folder/"folds.csv").exists()
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
         _check_folds(data.boxes, cfg, species_names(path, len(cfg.species)), folder, begun)
+        _check_pseudo(cfg, folder)
         keep_names(folder, path, len(cfg.species))
         save_config(folder, cfg) # after the folds: a run that is refused leaves its name free
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
@@ -521,7 +532,8 @@ def rfcx_train(
     tile_width:int=None,     # The recipe's name for crop_frames
     **settings:RunConfig):
     "Train a run's folds from boxes, into models/<model_name>/. Goes on where it was stopped."
-    if tile_width is not None: settings["crop_frames"] = tile_width
+    if tile_width is not None and settings.setdefault("crop_frames", tile_width) != tile_width:
+        raise InputError("tile_width is the recipe's name for crop_frames: give only one of them")
     cfg, folder = make_config(recipe, **settings), local_path(models, "models")/plain_name(model_name, "model_name")
     folds = range(cfg.n_folds)
     if fold is not None and fold not in folds:
