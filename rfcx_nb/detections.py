@@ -149,8 +149,9 @@ def detection_thresholds(
     if threshold is not None: return t.assign(threshold=threshold)
     t = field_thresholds(run, t, widths)
     if (t.note == "not validated").all():
-        print("nobody has validated this run: every threshold is .5 of an uncalibrated score (rfcx_validate finds "
-              "better ones, or set --threshold)")
+        better = "rfcx_check" if run.cfg.n_folds == 1 else "rfcx_validate"
+        print(f"nobody has validated this run: every threshold is .5 of an uncalibrated score ({better} finds better "
+              "ones, or set --threshold)")
     for r in t[t.threshold.isna()].itertuples():
         print(f"  {r.species}: {'no confirmed box: never reported' if r.note == 'not validated' else r.note}")
     if t.threshold.isna().all():
@@ -203,7 +204,7 @@ def _check_widths(widths, folder): # --tile_width; folder of scores that are the
                          f"{','.join(map(str, kept))}: leave --tile_width out, or give --path and another --out")
 
 def _note(run, table, gap, min_length, left): # Folder; thresholds; s; s; names of scores left out -> `detections.json`
-    limit = table.set_index("species").threshold
+    limit = table.set_index("species").threshold.where(table.set_index("species").box_recall != 0) # it would find none
     used = limit.astype(object).where(limit.notna(), None).to_dict() # JSON has no nan
     how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, left_out=left)
     known = table.set_index("species").reindex(columns=PR_COLS).dropna(how="all")
@@ -244,7 +245,9 @@ def rfcx_detect(
     widths = read_settings(out/"scores").get("tile_width") if not path else None if run.cfg.encoder else windows.widths
     table = detection_thresholds(run, threshold, widths)
     with working(out, "rfcx_detect"):
-        if path: p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler)
+        if path:
+            if (out/"detections.csv").exists(): save_json(read_note(out) | dict(stopped=True), out/"detections.json")
+            p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler)
         else:
             _check_widths(windows.widths, out/"scores")
             p = kept_scores(run, out)

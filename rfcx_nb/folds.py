@@ -343,10 +343,20 @@ def held_out(
     return {r: tuple(k for k in folds if g not in seen[k]) for r, g in zip(table.recording_id, table["group"])}
 
 # %% ../nbs/01b_folds.ipynb #29a48050
+def _check_moved(new, gone, file): # Recordings; those of `folds.csv` that are gone; `folds.csv`. Raise if some moved
+    names = {k.rpartition("/")[2]: k for k in gone}
+    moved = [(names[n], k) for k in new if (n := k.rpartition("/")[2]) in names]
+    if moved:
+        (old, now), n = moved[0], len(moved)
+        raise InputError(f"{n} recordings of {file} are gone, and new ones have their file names, such as {old}, now "
+                         f"{now}: if they were moved, a network would be measured on what it has learned. Move them "
+                         "back (or give rfcx_import the --recordings of then), or train under another --model_name")
+
 def _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers): # For `fold_boxes`: `table` with rows for `ids`
     new, file = ids - set(table.recording_id), Path(run)/"folds.csv"
     files, (sites, why) = find_recordings(as_path(path)/"train"), read_sites(path)
     known = ids | set(table.recording_id)
+    _check_moved(sorted(new), sorted(set(table.recording_id) - set(files)), file)
     sites = match_sites(sites, known | set(files), as_path(path)/"recordings.csv")
     group, how = group_ids(known, n_folds, sites, why)
     pairs = [o for o in find_duplicates({k: files[k] for k in group if k in files}, n_workers) if new & {*o}]

@@ -636,7 +636,9 @@ def recordings_of(
     where = recordings or load_json(how).get("data", "")
     if not recordings and "://" not in where and not Path(where).exists():
         raise InputError(f"{where} does not exist: say by --recordings where the recordings are now")
-    return _that_were_scored(find_recordings(where), how.parent)
+    try: found = find_recordings(where)
+    except InputError as e: raise InputError(f"{e}. If they are elsewhere now, say where by --recordings") from None
+    return _that_were_scored(found, how.parent)
 
 # %% ../nbs/06a_report.ipynb #7a3a541c
 def _summary(df, found, bad): # Detections; dict of files; recordings that could not be read. The text below the title
@@ -657,6 +659,9 @@ def rfcx_report(
     path = existing_path(path, "a folder that rfcx_detect wrote")
     df, found = read_detections(path/"detections.csv"), recordings_of(path, recordings)
     lost = sorted(set(df.recording) - set(found))
+    if lost and len(lost) == df.recording.nunique():
+        raise InputError(f"none of the recordings with detections, such as {lost[0]}, is in the folder of recordings: "
+                         "give by --recordings the folder that was searched, with the same folders below it")
     if lost: print(f"{len(lost)} recordings are not there any more, the first: {lost[0]}; --recordings says where "
                    "they are")
     def said(k): return "" if own_time(k) or k not in found else comment(found[k])

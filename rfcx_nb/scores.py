@@ -119,8 +119,12 @@ def read_note(out): # Folder of detections
 def scored_recordings(
     out,  # Folder of detections
     files):# Dict of recording id to file
-    "Those of `files` that `rfcx_detect` has scored; all if it has kept no scores."
+    "Those of `files` that `rfcx_detect` has scored, all if it has kept no scores; `InputError` if it was stopped."
     parts = Parts(Path(out)/"scores", ".parquet")
     if not any(parts.folder.glob("*.parquet")): return files
-    left = read_note(out).get("left_out", ())
+    note = read_note(out)
+    if note.get("stopped"):
+        raise InputError(f"rfcx_detect was stopped, so {Path(out)/'detections.csv'} does not list all that was scored: "
+                         "run it again")
+    left = note.get("left_out", ())
     return {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}

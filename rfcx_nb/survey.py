@@ -455,7 +455,8 @@ def _remove_earlier(out): # Folder of a survey -> without the files that a surve
 def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
     res = scored_recordings(folder, files)
     if not res:
-        raise InputError(f"{folder/'scores'} has scores of none of the {len(files)} recordings: run rfcx_detect")
+        raise InputError(f"{folder/'scores'} has scores of none of the {len(files)} recordings: give by "
+                         "--recordings the folder that was searched, or run rfcx_detect")
     if len(res) < len(files):
         print(f"  {len(files) - len(res)} recordings, such as {min(set(files) - set(res))}, were not scored yet and do "
               "not count as effort: run rfcx_detect with --path again")

@@ -104,9 +104,10 @@ def species_threshold(
     if np.isnan(at.at):
         whose = "its" if fit is own else "their"
         notes.append(f"no threshold reaches a precision of {precision:g} on {whose} boxes: never reported")
-    floor = expit(fit[0]*noise + fit[1])
+    floor, p = expit(fit[0]*noise + fit[1]), expit(fit[0]*x + fit[1])
+    if fit is not own and at.n: at = at._replace(recall=float((p[y] >= at.at).mean())) # of this species alone
     if floor > at.at:
-        at = precision_recall_at(expit(fit[0]*x + fit[1]), y, floor)
+        at = precision_recall_at(p, y, floor)
         notes.append("raised, since mere noise scores as high")
     if 0 < at.n < MIN_BOXES: notes.append(f"boxes above it: only {at.n}, its precision may be luck")
     return fit, at, notes

@@ -347,6 +347,9 @@ def show_map(
     return fig
 
 # %% ../nbs/05_tiled_inference.ipynb #825f74e7
+def _holds(folder): # Is anything in it? The place of a disk that is not connected is an empty folder
+    return Path(folder).is_dir() and any(Path(folder).iterdir())
+
 class Scores(Parts):
     "The folder of a prediction: a Parquet file per recording, and the settings that made them in `_how.json`."
     suffix = ".parquet"
@@ -390,7 +393,7 @@ class Scores(Parts):
         "Make the folder, or go on in it, also if the data were moved; raises `InputError` if other settings made it."
         kept, data = read_settings(self.folder), settings.get("data")
         old = kept or settings
-        if data and "://" not in (was := old.get("data", data)) and not Path(was).exists(): old = old | dict(data=data)
+        if data and "://" not in (was := old.get("data", data)) and not _holds(was): old = old | dict(data=data)
         keys = [*settings, *(set(old) - set(settings))]
         diff = [f"{k} {old.get(k)}, now {settings.get(k)}" for k in keys if old.get(k) != settings.get(k)]
         if diff:
@@ -442,6 +445,9 @@ def score_folder(
     "Write the missing scores of `files` into `store`; return a `Scored`."
     store.begin(settings, keep)
     todo, errors, seconds = store.todo(files), {}, 0.
+    if old := sorted(k for k in todo if store.path(k).exists()):
+        print(f"scored again: {len(old)} recordings, such as {old[0]}, whose files (or scores) have changed since; "
+              "verdicts of rfcx_check on other sounds of these names do not count for them")
     if run.cfg.encoder: results = _score_features(run, todo, features, n_workers, scheduler)
     elif scheduler: results = _score_cluster(run, todo, windows, scheduler, n_workers)
     else: results = score_recordings(run, todo, windows, n_workers)
