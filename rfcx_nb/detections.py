@@ -146,7 +146,7 @@ def detection_thresholds(
     widths=None):  # Of the windows, in frames; None where an encoder decides
     "The thresholds of a run, with a band for each species; prints which species are never reported."
     t = run.thresholds
-    if threshold is not None: return t.assign(threshold=threshold)
+    if threshold is not None: return t.assign(threshold=threshold, box_recall=np.nan)
     t = field_thresholds(run, t, widths)
     if (t.note == "not validated").all():
         better = "rfcx_check" if run.cfg.n_folds == 1 else "rfcx_validate"
@@ -204,10 +204,12 @@ def _check_widths(widths, folder): # --tile_width; folder of scores that are the
                          f"{','.join(map(str, kept))}: leave --tile_width out, or give --path and another --out")
 
 def _note(run, table, gap, min_length, left): # Folder; thresholds; s; s; names of scores left out -> `detections.json`
-    limit = table.set_index("species").threshold.where(table.set_index("species").box_recall != 0) # it would find none
+    t = table.set_index("species")
+    field = t.reindex(columns=PR_COLS)
+    limit = t.threshold.where((t.box_recall != 0) | field.recall.notna()) # above all of its boxes, it finds nothing
     used = limit.astype(object).where(limit.notna(), None).to_dict() # JSON has no nan
     how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, left_out=left)
-    known = table.set_index("species").reindex(columns=PR_COLS).dropna(how="all")
+    known = field.dropna(how="all")
     if not len(known): return how
     if min_length > 0 or gap != GAP:
         print("  precision and recall of the field are those of windows, without --min_length and with --gap "
