@@ -179,8 +179,8 @@ def _print_report(report, table, precision, folder): # Two tables; share asked f
     print(shown.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
     print("All of this is measured on held-out boxes. tp, fp: confirmed and denied boxes. auc: 1 if every confirmed "
           "box scores higher than every denied one, .5 if the scores are no better than chance. rank_auc: the same "
-          "against boxes of other species. threshold: with its recall, and the number of boxes above it; where the "
-          "note says so, they are the boxes of all species, unless it is raised.")
+          "against boxes of other species. threshold: with the recall of the species' own boxes, and the number of "
+          "boxes above it (where the note says so, the boxes of all species, unless it is raised).")
     print(f"thresholds for a precision of {precision:g} on held-out boxes, with the recall there and the boxes that "
           f"back it: {folder/'thresholds.csv'}. In the field, where most sounds are other sounds, precision is lower: "
           "listen, and raise them.")
