@@ -16,7 +16,6 @@ from .cli import command
 from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, load_json, local_path,
                           MISSING, Number, plain_name, progress, raise_bad_rows, read_csv_table, save_json, working)
 from .detections import kept_scores
-from .parallel import Parts
 from .report import recordings_of, review_page, with_media
 from .runs import load_run, tell_widths, weights_id
 from .scores import finest_scores, read_settings, species_of
@@ -611,13 +610,13 @@ def rfcx_check(
     wanted = pick_species(names, species)
     if not out.is_dir(): raise InputError(f"{out} does not exist: give by --out the folder that rfcx_detect wrote")
     with working(out, "rfcx_check"):
-        parts, store = kept_scores(run, out).parts, Parts(out/"scores", ".parquet")
+        p = kept_scores(run, out)
         tell_widths(folder, widths := read_settings(out/"scores").get("tile_width"))
         check = read_check(checks, weights_id(run), bins)
         if verdicts and not check["draws"]:
             raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")
-        for k in check.get("recordings") or {}: # of a draw, and gone from the recordings since
-            if k not in parts and store.path(k).exists(): parts[k] = store.path(k)
+        drawn = {k: p.store.path(k) for k in check.get("recordings") or {}} # some may be gone from the recordings since
+        parts = {k: f for k, f in drawn.items() if f.exists()} | p.parts
         season = drawn_season(check, parts, run.activation, list(range(len(table))) if verdicts else wanted, checks)
         if not verdicts:
             files = recordings_of(out, recordings)

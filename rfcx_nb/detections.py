@@ -14,7 +14,7 @@ from .core import (atomic_write, InputError, load_json, local_path, plain_name, 
                           working)
 from .metrics import PR_COLS
 from .runs import field_thresholds, load_run
-from .scores import finest_scores, read_note, read_settings, species_of
+from .scores import finest_scores, read_note, read_settings, species_of, UNLISTED
 from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Scores, Windows
 import filecmp, shutil
 from dataclasses import dataclass
@@ -247,9 +247,7 @@ def rfcx_detect(
     widths = read_settings(out/"scores").get("tile_width") if not path else None if run.cfg.encoder else windows.widths
     table = detection_thresholds(run, threshold, widths)
     with working(out, "rfcx_detect"):
-        if path:
-            if (out/"detections.csv").exists(): save_json(read_note(out) | dict(stopped=True), out/"detections.json")
-            p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler)
+        if path: p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler)
         else:
             _check_widths(windows.widths, out/"scores")
             p = kept_scores(run, out)
@@ -257,6 +255,7 @@ def rfcx_detect(
         write_detections(df, out, formats)
         left = sorted(f.name for f in p.store.folder.glob("*.parquet") if f not in used)
         save_json(_note(folder, table, gap, min_length, left), out/"detections.json")
+        (p.store.folder/UNLISTED).unlink(missing_ok=True)
     report_errors(p.errors, len(p.ids), out)
     if left:
         print(f"  left out: {len(left)} kept scores, such as {printable(left[0])}, of recordings that the last --path "

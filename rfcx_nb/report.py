@@ -634,8 +634,6 @@ def recordings_of(
     if not recordings and not how.exists():
         raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
     where = recordings or load_json(how).get("data", "")
-    if not recordings and "://" not in where and not Path(where).exists():
-        raise InputError(f"{where} does not exist: say by --recordings where the recordings are now")
     try: found = find_recordings(where)
     except InputError as e: raise InputError(f"{e}. If they are elsewhere now, say where by --recordings") from None
     return _that_were_scored(found, how.parent)

@@ -27,7 +27,7 @@ from .preprocess import audio_blocks, find_recordings, open_audio
 from .prior_shift import make_prior_shift
 from .runs import load_run, Run
 from .scores import (finest_scores, KEYS, read_settings, read_submission, recording_scores, species_of,
-                            submission)
+                            submission, UNLISTED)
 from concurrent.futures import as_completed, ThreadPoolExecutor
 from contextlib import suppress
 from copy import deepcopy
@@ -416,7 +416,7 @@ class Scores(Parts):
             try: mine = b"PANDAS_ATTRS" in (read_schema(f).metadata or {})
             except (OSError, ValueError): mine = f in named
             if mine: f.unlink(missing_ok=True)
-        for f in (self.settings_file, self.folder/"_keep"): f.unlink(missing_ok=True)
+        for f in (self.settings_file, self.folder/"_keep", self.folder/UNLISTED): f.unlink(missing_ok=True)
         with suppress(OSError): self.folder.rmdir() # it may hold other files
 
     def renew(self,
@@ -446,8 +446,8 @@ def score_folder(
     store.begin(settings, keep)
     todo, errors, seconds = store.todo(files), {}, 0.
     if old := sorted(k for k in todo if store.path(k).exists()):
-        print(f"scored again: {len(old)} recordings, such as {old[0]}, whose files (or scores) have changed since; "
-              "verdicts of rfcx_check on other sounds of these names do not count for them")
+        print(f"scored again: {len(old)} recordings, such as {old[0]}, whose files (or scores) have changed since")
+    if todo: (store.folder/UNLISTED).touch()
     if run.cfg.encoder: results = _score_features(run, todo, features, n_workers, scheduler)
     elif scheduler: results = _score_cluster(run, todo, windows, scheduler, n_workers)
     else: results = score_recordings(run, todo, windows, n_workers)

@@ -425,7 +425,6 @@ def _check_folds(boxes, cfg, names, folder, begun): # Box table with folds; of t
     items = boxes if cfg.objective.masked else boxes[boxes.is_tp]
     n = items.fold.value_counts().reindex(range(cfg.n_folds), fill_value=0)
     if (few := n[n < 2].index).size and not begun:
-        (folder/"folds.csv").unlink(missing_ok=True) # the name stays free
         raise InputError(f"fold {few[0]} of {cfg.n_folds} would have {n[few[0]]} boxes to validate on, and at least 2 "
                          "are needed: take a smaller --n_folds, or add boxes")
     group = read_folds(folder, cfg.n_folds).set_index("recording_id")["group"]
@@ -457,8 +456,12 @@ def init_run(
         data.cfg = cfg = with_precision(data.cfg)
         begun = (folder/"folds.csv").exists()
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
-        _check_folds(data.boxes, cfg, species_names(path, len(cfg.species)), folder, begun)
-        _check_pseudo(cfg, folder)
+        try:
+            _check_folds(data.boxes, cfg, species_names(path, len(cfg.species)), folder, begun)
+            _check_pseudo(cfg, folder)
+        except InputError:
+            if not begun: (folder/"folds.csv").unlink(missing_ok=True) # the name stays free
+            raise
         keep_names(folder, path, len(cfg.species))
         save_config(folder, cfg) # after the folds: a run that is refused leaves its name free
         if not (folder/"thresholds.csv").exists(): _first_thresholds(data, path, folder)
