@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 os.environ |= dict(IN_TEST="1", OMP_NUM_THREADS="1", MPLBACKEND="agg")
 from typing import NamedTuple
-import numpy as np, soundfile as sf, torch
+import numpy as np, pandas as pd, soundfile as sf, torch
 torch.set_num_threads(1)
 from rfcx_nb import tiled_inference, validate
 from rfcx_nb.cli import run_command
@@ -36,7 +36,7 @@ from rfcx_nb.validate import rfcx_validate
 
 # Which backend is fastest, and how high noise scores, are not the questions here, and each takes a second for every run
 tiled_inference.backend_seconds = lambda run, windows: dict(float32=0.)
-validate.noise_floor = lambda run, widths: np.zeros(len(run.species))
+validate.noise_floor = lambda run, widths: pd.DataFrame(np.zeros((1, len(run.species))), ["hiss"])
 
 NETWORK = ("--model test_resnet --pretrained false --precision float32 --head pool --crop_frames 64 "
            "--epochs 2 --n_folds 2 --bs 4 --n_workers 0")

@@ -18,7 +18,7 @@ from .core import (atomic_write, csv_unescape, existing_path, file_name, InputEr
 from .detections import kept_scores
 from .report import recordings_of, review_page, with_media
 from .runs import load_run, tell_widths, weights_id
-from .scores import finest_scores, read_settings, species_of
+from .scores import finest_scores, other_sound, read_settings, season_id, species_of
 from .thresholds import calibrate
 import re
 from dataclasses import dataclass
@@ -237,14 +237,15 @@ def repeat_check(
 FIELD_COLS = ("species_id species logit precision precision_low precision_high recall recall_low recall_high "
               "density density_low density_high slope intercept "
               "judged yes windows more asked box_precision box_precision_low box_precision_high "
-              "date weights tile_width note").split()
+              "date weights tile_width season note").split()
 
 def field_table(
     judged,   # Dict of species number to `Judged`
     table,    # Thresholds of the run, from the boxes
     precision,# Wanted
     weights,  # `weights_id` of the run
-    widths=None): # Of the windows, in frames; None where an encoder decides
+    widths=None, # Of the windows, in frames; None where an encoder decides
+    season=""):  # `season_id` of the clips
     "A row per judged species, `FIELD_COLS`: the threshold of the field, and what that of the boxes really has."
     rows = []
     for s, j in judged.items():
@@ -253,7 +254,7 @@ def field_table(
         box = j.curve(at).iloc[0] if np.isfinite(at) and (j.x >= at).any() else {}
         row = dict(species_id=s, species=t.species, slope=slope, intercept=intercept, judged=len(j.rows),
                    yes=int(j.y.sum()), windows=len(j.x), asked=precision, weights=weights,
-                   date=date.today().isoformat(), tile_width=min(widths) if widths else np.nan)
+                   date=date.today().isoformat(), tile_width=min(widths) if widths else np.nan, season=season)
         row |= dict(zip(("density", "density_low", "density_high"), j.density))
         row |= {f"box_{k}": box.get(k, np.nan) for k in ("precision", "precision_low", "precision_high")}
         rows.append({k: v for k, v in chosen.items() if k in FIELD_COLS} | row)
@@ -298,20 +299,23 @@ class Season:
     "All windows of the kept scores, in the order of recordings and time."
     windows:pd.DataFrame # recording, start and end in s
     x:np.ndarray         # (n, n_species) float32 log-odds
+    sources:dict         # Recording id to what its scores were made from, as `Scores.source` notes it
 
 def read_season(
     parts,     # Recording id to the file of its scores
     activation,# What turns logits into scores
     columns):  # Numbers of the species wanted
     "The `Season` in kept scores. It holds 12 bytes per window, and 4 more per species."
-    rows, xs = [], []
+    rows, xs, sources = [], [], {}
     for k in progress(sorted(parts), len(parts), "scores"):
-        df = finest_scores(pd.read_parquet(parts[k]), activation).sort_values("start", kind="stable")
+        df = pd.read_parquet(parts[k])
+        sources[k] = list(df.attrs.get("source", ()))
+        df = finest_scores(df, activation).sort_values("start", kind="stable")
         rows.append(df[["start", "end"]].astype(np.float32).assign(recording=k))
         xs.append(df[species_of(df)].to_numpy(np.float32)[:, columns])
     windows = pd.concat(rows, ignore_index=True)
     return Season(windows.assign(recording=windows.recording.astype("category"))[["recording", "start", "end"]],
-                  np.concatenate(xs))
+                  np.concatenate(xs), sources)
 
 def clips_of(
     season, # `Season`
@@ -355,7 +359,7 @@ def read_check(
     folder, # `check` in the folder of the scores
     weights,# `weights_id` of the run
     bins):  # Edges of the bins
-    "Dict of `weights`, `bins`, `recordings` and `draws`, as the check began; raises `InputError` if it was another."
+    "Dict of `weights`, `bins`, `recordings`, `sources`, `draws` when it began; `InputError` if it is another check's."
     f = folder/"check.json"
     if not f.exists(): return dict(weights=weights, bins=list(bins), recordings={}, draws=[])
     old, away = load_json(f), f"move {folder} away and draw again"
@@ -425,6 +429,12 @@ def drawn_season(
     if other:
         raise InputError(f"{folder}: {other[0]} had {then[other[0]]} windows when the clips were drawn, and has "
                          f"{now[other[0]]} now: score it with the --tile_width of then, {away}")
+    sounds = check.get("sources") or {} # earlier versions noted none
+    other = [k for k in then if other_sound(sounds.get(k), season.sources[k])]
+    if other:
+        raise InputError(f"{folder}: under the name {other[0]} there is another sound now than when the clips were drawn "
+                         f"({len(other)} of {len(then)} recordings): verdicts on the one say nothing about the other. "
+                         f"Score those of then by rfcx_detect --path, {away}")
     n = len(season.windows)
     if not then and check.get("windows", n) != n: # a check.json without recordings
         raise InputError(f"{folder}: the clips were drawn from {check['windows']} windows, now there are {n}: "
@@ -432,6 +442,7 @@ def drawn_season(
     if new := len(parts) - len(now):
         print(f"{folder}: {new} recordings were scored after the draw; the check is about the other {len(now)}")
     check["recordings"] = {k: now[k] for k in sorted(now)}
+    check["sources"] = {k: sounds.get(k) or season.sources[k] for k in sorted(now)}
     return season
 
 def sample_season(
@@ -575,7 +586,7 @@ def _judge(season, check, verdicts, said, wanted, table, precision, widths, chec
         of = f" of {', '.join(table.species.iloc[wanted])}" if len(wanted) < len(table) else ""
         raise InputError(f"{verdicts} holds no yes and no no{of}: judge some clips first")
     write_boxes_csv(said[VERDICT_COLS], kept)
-    field = field_table(judged, table, precision, check["weights"], widths)
+    field = field_table(judged, table, precision, check["weights"], widths, season_id(checks.parent))
     whole, old = _keep_others(field.round(5), folder/"field.csv")
     write_boxes_csv(whole, folder/"field.csv")
     show_field(judged, field, folder/"field.png")

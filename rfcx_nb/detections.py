@@ -14,10 +14,11 @@ from .core import (atomic_write, InputError, load_json, local_path, plain_name, 
                           working)
 from .metrics import PR_COLS
 from .runs import field_thresholds, load_run
-from .scores import finest_scores, read_note, read_settings, species_of, UNLISTED
+from .scores import finest_scores, read_note, read_settings, season_id, species_of, UNLISTED
 from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Scores, Windows
-import filecmp, shutil
+import shutil
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, NamedTuple
 import numpy as np, pandas as pd
@@ -95,16 +96,21 @@ def parse_formats(
     return res
 
 # %% ../nbs/06_detections.ipynb #31da2b5b
-def _same_contents(a, b): # Two folders
-    names = [sorted(f.relative_to(d) for f in d.rglob("*") if f.is_file()) for d in (a, b)]
-    return names[0] == names[1] and not any(filecmp.cmpfiles(a, b, map(str, names[0]), shallow=False)[1:])
+def _digest(folder): # -> checksum of all file names and contents in it
+    res = sha256()
+    for f in sorted(o for o in folder.rglob("*") if o.is_file()):
+        res.update(f.relative_to(folder).as_posix().encode() + sha256(f.read_bytes()).digest())
+    return res.hexdigest()
 
-def _swap_in(new, old): # A complete folder; its place. If another one is there, the path to which that was moved
-    aside = None
+def _swap_in(new, old): # A complete folder; its place. If a changed one is there, the path to which that was moved
+    note, made, aside = old.with_name(f".{old.name}.sha256"), _digest(new), None
     if old.exists():
-        if _same_contents(new, old): shutil.rmtree(new); return
-        aside = next(d for d in (old.with_name(f"{old.name}.{i}") for i in range(1, 10**6)) if not d.exists())
-        old.rename(aside)
+        was = _digest(old)
+        if was in (made, note.read_text() if note.exists() else ""): shutil.rmtree(old) # as an earlier call left it
+        else:
+            aside = next(d for d in (old.with_name(f"{old.name}.{i}") for i in range(1, 10**6)) if not d.exists())
+            old.rename(aside)
+    note.write_text(made)
     new.rename(old)
     return aside
 
@@ -132,7 +138,7 @@ def write_detections(
         new.mkdir(parents=True)
         write_per_recording(df, new, w.write, w.name)
         if moved := _swap_in(new, out/k):
-            print(f"  {out/k} held something else, perhaps your corrections: it is {moved} now")
+            print(f"  {out/k} was changed by hand, or is of an earlier version: it is {moved} now")
 
 # %% ../nbs/06_detections.ipynb #7cb287cc
 def _detect_all(parts, table, activation, gap, min_length): # Recording id to file of scores; else as for `detect`
@@ -203,7 +209,15 @@ def _check_widths(widths, folder): # --tile_width; folder of scores that are the
         raise InputError(f"tile_width is {','.join(map(str, widths))}, but the scores in {folder} are of "
                          f"{','.join(map(str, kept))}: leave --tile_width out, or give --path and another --out")
 
-def _note(run, table, gap, min_length, left): # Folder; thresholds; s; s; names of scores left out -> `detections.json`
+def _judged_here(seasons, out): # Series of species to its season; folder -> is that these recordings? None: not known
+    here = season_id(out)
+    other = seasons.index[(seasons != "") & (seasons != here)]
+    if len(other):
+        print(f"  {', '.join(other)}: clips of other recordings were judged, so here precision and recall may differ: "
+              f"rfcx_check --out {out} draws clips of these")
+    return seasons.eq(here).astype(object).where(seasons != "", None)
+
+def _note(run, out, table, gap, min_length, left): # Two folders; thresholds; s; s; scores left out -> `detections.json`
     t = table.set_index("species")
     field = t.reindex(columns=PR_COLS)
     limit = t.threshold.where((t.box_recall != 0) | field.recall.notna()) # above all of its boxes, it finds nothing
@@ -215,7 +229,8 @@ def _note(run, table, gap, min_length, left): # Folder; thresholds; s; s; names 
         print("  precision and recall of the field are those of windows, without --min_length and with --gap "
               f"{GAP:g}: they do not hold for these detections, and rfcx_survey will not estimate calls per hour")
         return how
-    return how | dict(field=known.astype(object).where(known.notna(), None).to_dict("index"))
+    known = known.astype(object).where(known.notna(), None)
+    return how | dict(field=known.assign(judged_here=_judged_here(t.season[known.index], out)).to_dict("index"))
 
 # %% ../nbs/06_detections.ipynb #df4e3de9
 @command
@@ -254,7 +269,7 @@ def rfcx_detect(
         df, used = _detect_all(p.parts, table, run.activation, gap, min_length), set(p.parts.values())
         write_detections(df, out, formats)
         left = sorted(f.name for f in p.store.folder.glob("*.parquet") if f not in used)
-        save_json(_note(folder, table, gap, min_length, left), out/"detections.json")
+        save_json(_note(folder, out, table, gap, min_length, left), out/"detections.json")
         (p.store.folder/UNLISTED).unlink(missing_ok=True)
     report_errors(p.errors, len(p.ids), out)
     if left:

@@ -13,9 +13,10 @@ from .annotations import FILENAME_TIME, name_time, SOUNDTRAP, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, existing_path, InputError, load_json, Number, printable, progress,
                           raise_bad_rows, read_csv_table)
-from .parallel import file_fingerprint, Parts, same_content
+from .parallel import file_fingerprint, Parts
 from .plot import MP3_RATES, sound_uri
 from .preprocess import find_recordings, open_audio
+from .scores import other_sound
 import base64, html, io, json, os, re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -562,7 +563,8 @@ def review_page(
     rows = [{k: o[k] for k in (*cols, "site", "hour", "speed") if k in o} for o in items]
     data = dict(items=rows, columns=cols, queues=queues or {}, names=list(names), one=one,
                 species=list(dict.fromkeys(o["species"] for o in items)))
-    key = sha256(json.dumps([title, [[o.get(c) for c in cols] for o in items]]).encode()).hexdigest()[:24]
+    clips = [[o[c] for c in ("recording", "start", "end", "species")] for o in items] # not their scores: they may change
+    key = sha256(json.dumps([title, clips]).encode()).hexdigest()[:24]
     media = "\n".join(f'<template id="m{i}">{o["picture"]}<audio src="{o["audio"]}"></audio></template>'
                       for i, o in enumerate(items))
     return Template(PAGE).substitute(
@@ -615,8 +617,7 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
         if not isinstance(f, Path): continue # over a network that takes too long
         try: said = read_schema(store.path(k)).metadata[b"PANDAS_ATTRS"]
         except (OSError, KeyError, pa.ArrowInvalid): continue # it has no scores here, or `kept_scores` will say so
-        then, now = json.loads(said)["source"], file_fingerprint(f)
-        if any(now) and not same_content(then, now) and then[3:] in ([], [f.suffix.lower()]): other.append(k)
+        if other_sound(json.loads(said)["source"], [*file_fingerprint(f), f.suffix.lower()]): other.append(k)
     why = "other sounds than those that were scored, under the same names"
     if len(other) == len(files):
         raise InputError(f"all {len(files)} files are {why}, the first: {printable(files[other[0]])}; say by "

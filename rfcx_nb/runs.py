@@ -330,7 +330,7 @@ def field_thresholds(
     run,   # `Run`
     table, # Its thresholds, such as `Run.thresholds`
     widths=None): # Of windows that are used now, in frames; None where an encoder decides
-    "`table` with thresholds, scale and `PR_COLS` of `field.csv`, if of these networks and windows; prints them."
+    "`table` with thresholds, scale, `PR_COLS` and `season` of `field.csv`, if of these networks and windows; prints them."
     f, number = run.path/"field.csv", Number(empty=True)
     if not thresholds_fit(run.path, run.digests()):
         print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "
@@ -356,6 +356,7 @@ def field_thresholds(
                 f"precision {o.precision:.2f} ({o.precision_low:.2f} to {o.precision_high:.2f})")
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
         table.loc[i, PR_COLS] = o[PR_COLS].astype(float)
+        table.loc[i, "season"] = o.get("season", "")
         print(f"  {t.species}: {note}; its scores are {'probabilities of the field' if sure else 'no probabilities'}")
     return table
 

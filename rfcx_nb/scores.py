@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'UNLISTED', 'species_of', 'activate', 'window_seconds', 'recording_scores', 'submission', 'read_submission',
-           'finest_scores', 'box_scores', 'read_settings', 'read_note', 'scored_recordings']
+           'finest_scores', 'box_scores', 'read_settings', 'read_note', 'season_id', 'other_sound', 'scored_recordings']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
 from .core import InputError, load_json, read_csv_table
-from .parallel import Parts
+from .parallel import Parts, same_content
 from .preprocess import BLOCK_SECONDS
+import json
+from hashlib import sha256
 from pathlib import Path
 import numpy as np, pandas as pd
 from scipy.special import expit, logit, softmax
@@ -114,6 +116,18 @@ def read_settings(folder): # Folder of scores
 def read_note(out): # Folder of detections
     "Dict of what `rfcx_detect` noted in `detections.json`; empty if it wrote none."
     return _read_dict(Path(out)/"detections.json", "rfcx_detect: remove it")
+
+def season_id(out): # Folder of detections
+    "Checksum of the recordings that `rfcx_check` drew its clips from; empty if it has drawn none."
+    check = _read_dict(Path(out)/"check"/"check.json", "rfcx_check: move its folder away")
+    drawn = check.get("sources") or check.get("recordings") # earlier versions noted no sources
+    return sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()[:16] if drawn else ""
+
+def other_sound(
+    then,# What scores were made from, as `Scores.source` notes it: size, time, checksum, suffix
+    now):# The same of the file that is there now
+    "Is it another sound? If the file cannot be read, or has another format, nobody can say: False."
+    return bool(then and any(now[:3])) and not same_content(then, now) and list(then[3:]) in ([], list(now[3:]))
 
 UNLISTED = "_unlisted" # File in a folder of scores, from the first new score until `rfcx_detect` has listed all
 

@@ -411,9 +411,9 @@ def draw_sites(
 
 # %% ../nbs/10_survey.ipynb #eebbf2cd
 def field_rates(folder): # Folder that `rfcx_detect` wrote
-    "`PR_COLS` by species, for the thresholds of these detections that are from the field, as `rfcx_detect` noted them."
-    df = pd.DataFrame.from_dict(read_note(folder).get("field", {}), orient="index", columns=PR_COLS, dtype=float)
-    return df.rename_axis("species")
+    "`PR_COLS` and `judged_here` by species, for thresholds of the field, as `rfcx_detect` noted them."
+    df = pd.DataFrame.from_dict(read_note(folder).get("field", {}), orient="index", columns=[*PR_COLS, "judged_here"])
+    return df.astype(dict.fromkeys(PR_COLS, float)).rename_axis("species")
 
 def add_calls(
     df,   # From `rates` or `summarize_species`
@@ -496,7 +496,8 @@ def _describe_species(t): # Row of the summary
     s = (f"  {t.species}: present at {t.sites} of {t.of_sites} sites{when}, {t.per_hour:.2f} detections per "
          "recorder-hour")
     if t.precision == t.precision:
-        s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}), "
+        s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}"
+        s += "), " if t.judged_here is not False else "; judged in other recordings), "
         known = f" ({t.calls_low:.1f} to {t.calls_high:.1f})" if t.calls_low == t.calls_low else ""
         s += f"about {t.calls_per_hour:.1f}{known} calls per recorder-hour if each detection is one call"
     return s

@@ -88,7 +88,7 @@ def species_threshold(
     y,        # (n,) is the box confirmed?
     all_fit,  # Slope and intercept of all species together; None if they tell nothing apart
     all_at,   # `Threshold` of all species together
-    noise,    # Log-odds that sounds without an animal may reach
+    noise,    # Series of sound without an animal to the log-odds it may reach
     precision):# Share wanted
     "Slope and intercept, `Threshold` and notes of one species: its own if its boxes suffice, else those of all."
     n, fit, at, notes = int(y.sum()), all_fit or (1., 0.), all_at, []
@@ -104,11 +104,12 @@ def species_threshold(
     if np.isnan(at.at):
         whose = "its" if fit is own else "their"
         notes.append(f"no threshold reaches a precision of {precision:g} on {whose} boxes: never reported")
-    floor, p = expit(fit[0]*noise + fit[1]), expit(fit[0]*x + fit[1])
+    floor, p = expit(fit[0]*noise.max() + fit[1]), expit(fit[0]*x + fit[1])
     if fit is not own and at.n: at = at._replace(recall=float((p[y] >= at.at).mean())) # of this species alone
     if floor > at.at:
         at = precision_recall_at(p, y, floor)
-        notes.append("raised, since mere noise scores as high")
+        notes.append(f"raised, since {noise.idxmax()} scores as high" if at.n else
+                     f"raised above all its boxes, since {noise.idxmax()} scores as high: judge clips by rfcx_check")
     if 0 < at.n < MIN_BOXES: notes.append(f"boxes above it: only {at.n}, its precision may be luck")
     return fit, at, notes
 
@@ -118,7 +119,7 @@ def fit_thresholds(
     boxes,               # Their boxes
     names,               # Name of each species
     bands,               # (n_species, 2) Hz
-    noise,               # (n_species,) log-odds that sounds without an animal may reach
+    noise,               # Table of the log-odds that sounds without an animal may reach, a column per species
     precision=PRECISION):# Share of the held-out boxes above a threshold that should be confirmed
     "DataFrame with a row per species and the columns `THRESHOLD_COLS`."
     data = [calibration_data(logits, boxes, s) for s in range(len(names))]
@@ -127,6 +128,6 @@ def fit_thresholds(
     if tells_apart(all_fit, x): all_at = find_threshold(expit(all_fit[0]*x + all_fit[1]), y, precision)
     else: all_fit = None
     for s, (x, y) in enumerate(data):
-        fit, at, notes = species_threshold(x, y, all_fit, all_at, noise[s], precision)
+        fit, at, notes = species_threshold(x, y, all_fit, all_at, noise.iloc[:, s], precision)
         rows.append((s, names[s], *bands[s], int(y.sum()), int((~y).sum()), *fit, *at, "; ".join(notes)))
     return pd.DataFrame(rows, columns=THRESHOLD_COLS)

@@ -488,8 +488,8 @@ def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<mo
             return print(f"fold {k} is trained already: {out}{_came_later(data, k, folder)}")
         last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
     if data.cfg.n_folds == 1: return print(f"one network, which has learned from all boxes: written to {out}")
-    print(f"fold {k}: of the held-out crops {last.accuracy:.0%} have a confirmed species first, "
-          f"LWLRAP {last.box_lwlrap:.3f}; written to {out}")
+    ranks = f"of the held-out crops {last.accuracy:.0%} have a confirmed species first, LWLRAP {last.box_lwlrap:.3f}; "
+    print(f"fold {k}: {ranks if len(data.cfg.species) > 1 else ''}written to {out}")
 
 def _train_apart(data, k, folder, n_workers, threads, known): # In another process; returns what it prints
     from rfcx_nb import encoder, losses, model, train # a notebook would send copies of its own

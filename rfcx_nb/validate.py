@@ -85,8 +85,8 @@ def noise_clips(
     voice, at = np.fft.irfft(np.fft.rfft(rng.randn(len(t)))*falling, len(t)), np.arange(0, seconds + 1, .125)
     beat = np.interp(t, at, np.clip(rng.randn(8*seconds + 8)[:len(at)], 0, None)) # about two syllables a second
     def scale(x, peak): return (x/np.abs(x).max()*peak).astype(np.float32)
-    return dict(hiss=scale(white, 4/32768), white=scale(white, .5), tone=scale(np.sin(2*np.pi*1000*t), .5),
-                speech=scale(voice*beat, .5))
+    return {"hiss": scale(white, 4/32768), "white noise": scale(white, .5),
+            "a tone of 1 kHz": scale(np.sin(2*np.pi*1000*t), .5), "noise like speech": scale(voice*beat, .5)}
 
 # %% ../nbs/05a_validate.ipynb #81f9feaf
 def drop_chosen(boxes): # Box table
@@ -150,7 +150,7 @@ def heard_noise(
     sound, # An `AudioConfig`
     seed=0):# Of the noise
     "`noise_clips` without the tone and the speech, if `sound` has no band at their pitch."
-    pitch = dict(tone=1000, speech=500) # Hz, where they are strongest
+    pitch = {"a tone of 1 kHz": 1000, "noise like speech": 500} # Hz, where they are strongest
     lost = [k for k, f in pitch.items() if not sound.fmin < f < sound.fmax_hz]
     return {k: x for k, x in noise_clips(sound.sample_rate, seed=seed).items() if k not in lost}
 
@@ -158,7 +158,7 @@ def noise_floor(
     run,    # `Run`, by its backend
     windows,# Its `Windows`, as they were fitted before it got a backend
     seed=0):# Of the noise
-    "(n_species,) highest log-odds that narrow windows of `noise_clips` may be given by any fold."
+    "Table of the highest log-odds that narrow windows of `noise_clips` may be given by any fold: sounds, species."
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         for k, x in heard_noise(run.cfg, seed).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
@@ -166,7 +166,7 @@ def noise_floor(
         scores = read_parts(done)
     by_fold = [finest_scores(df, run.activation).groupby("recording_id")[run.species]
                for _, df in scores.groupby("fold")]
-    return np.max([np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)).max() for g in by_fold], axis=0).astype(float)
+    return pd.concat([np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)) for g in by_fold]).groupby(level=0).max()
 
 # %% ../nbs/05a_validate.ipynb #71660f52
 def _write_prior(held, file): # `HeldOut`; csv file. Mean scores, as the prevalences that the networks assume
@@ -221,7 +221,8 @@ def rfcx_validate(
     fig.savefig(folder/"curves.png", dpi=110); plt.close(fig)
     write_model_card(folder)
     _print_report(report, table, precision, folder)
-    print(f"proxy {mean_auc(report):.3f}: mean of ROC-AUC confirmed against denied {report.auc.mean():.3f} and against "
-          f"other species {report.rank_auc.mean():.3f}, out of fold, {len(boxes)} boxes, "
+    others = f" and against other species {report.rank_auc.mean():.3f}" if len(names) > 1 else ""
+    print(f"proxy {mean_auc(report):.3f}: mean of ROC-AUC confirmed against denied {report.auc.mean():.3f}{others}, "
+          f"out of fold, {len(boxes)} boxes, "
           f"{held.scores.fold.nunique()} of {run.cfg.n_folds} folds; {folder/'validation.csv'}, {folder/'curves.png'}")
     return mean_auc(report)
