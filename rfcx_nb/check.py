@@ -432,9 +432,9 @@ def drawn_season(
     sounds = check.get("sources") or {} # earlier versions noted none
     other = [k for k in then if other_sound(sounds.get(k), season.sources[k])]
     if other:
-        raise InputError(f"{folder}: under the name {other[0]} there is another sound now than when the clips were drawn "
-                         f"({len(other)} of {len(then)} recordings): verdicts on the one say nothing about the other. "
-                         f"Score those of then by rfcx_detect --path, {away}")
+        raise InputError(f"{folder}: under the name {other[0]} there is another sound now than when the clips were "
+                         f"drawn ({len(other)} of {len(then)} recordings), which verdicts on the first say nothing "
+                         f"about. Score those of then by rfcx_detect --path, {away}")
     n = len(season.windows)
     if not then and check.get("windows", n) != n: # a check.json without recordings
         raise InputError(f"{folder}: the clips were drawn from {check['windows']} windows, now there are {n}: "

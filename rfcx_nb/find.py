@@ -269,10 +269,11 @@ def audible(
         o = q[part].iloc[0]
         print(f"{part.sum()} boxes reach beyond {low:g} to {high:g} Hz, which is what this ear hears: the rest is not "
               f"compared, in row {o.row} {o.low:g} to {o.high:g} Hz")
-    if isinstance(ear, TemplateEar) and (short := q.is_tp & ~deaf & (q.end - q.start < COLUMNS*ear.step)).any():
+    short = q.is_tp & ~deaf & (q.end - q.start < COLUMNS*ear.step)
+    if isinstance(ear, TemplateEar) and short.any():
         o = q[short].iloc[0]
         rate = int(np.ceil(ear.sample_rate*COLUMNS*ear.step/(o.end - o.start)/1000)*1000)
-        print(f"{short.sum()} boxes are shorter than {COLUMNS} columns of the spectrogram, of {ear.step:.3g} s each, so "
+        print(f"{short.sum()} boxes are shorter than {COLUMNS} columns of the spectrogram, {ear.step:.3g} s each, so "
               f"noise is often as much like them: for row {o.row} try --sample_rate {rate}")
     return q[~deaf]
 

@@ -563,7 +563,7 @@ def review_page(
     rows = [{k: o[k] for k in (*cols, "site", "hour", "speed") if k in o} for o in items]
     data = dict(items=rows, columns=cols, queues=queues or {}, names=list(names), one=one,
                 species=list(dict.fromkeys(o["species"] for o in items)))
-    clips = [[o[c] for c in ("recording", "start", "end", "species")] for o in items] # not their scores: they may change
+    clips = [[o[c] for c in ("recording", "start", "end", "species")] for o in items] # scores may change
     key = sha256(json.dumps([title, clips]).encode()).hexdigest()[:24]
     media = "\n".join(f'<template id="m{i}">{o["picture"]}<audio src="{o["audio"]}"></audio></template>'
                       for i, o in enumerate(items))

@@ -330,7 +330,7 @@ def field_thresholds(
     run,   # `Run`
     table, # Its thresholds, such as `Run.thresholds`
     widths=None): # Of windows that are used now, in frames; None where an encoder decides
-    "`table` with thresholds, scale, `PR_COLS` and `season` of `field.csv`, if of these networks and windows; prints them."
+    "`table` with thresholds, scale, `PR_COLS`, `season` of `field.csv`, if of these networks and windows; prints them."
     f, number = run.path/"field.csv", Number(empty=True)
     if not thresholds_fit(run.path, run.digests()):
         print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "
