@@ -20,10 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from pathlib import Path
 from time import perf_counter
 import numpy as np, pandas as pd, torch
-from rfcx_nb.check import read_season, repeat_check
+from rfcx_nb.check import read_season
 from rfcx_nb.detections import kept_scores
 from rfcx_nb.forest import make_forest
 from rfcx_nb.runs import load_run
+from rfcx_nb.stratified import repeat_check
 from rfcx_nb.tiled_inference import rfcx_predict
 from rfcx_nb.train import rfcx_train
 
