@@ -32,6 +32,7 @@ def covered(
     shared = np.clip(np.minimum(np.asarray(end)[:, None], b) - np.maximum(np.asarray(start)[:, None], a), 0, None)
     return shared.sum(1)/np.maximum(np.asarray(end) - np.asarray(start), 1e-9)
 
+# %% ../nbs/10a_evaluate.ipynb #46ccac6e
 def _found_at(start, end, g, least): # One call; detections that touch it -> score from which they cover enough, or nan
     a, b, s = (g[c].to_numpy() for c in ("start", "end", "score"))
     for v in np.unique(s)[::-1]:
@@ -66,6 +67,7 @@ def drawn_groups(
                                    "a folder of its own")
     return sites
 
+# %% ../nbs/10a_evaluate.ipynb #d669ec22
 def event_figures(
     d, # Of one species, or of all, from `match_events`
     e, # Of one species, or of all
@@ -86,6 +88,7 @@ def event_figures(
 
 FIGURES = ["precision", "recall", "f1", "ap"]
 
+# %% ../nbs/10a_evaluate.ipynb #ea94e6b6
 def figure_row(
     x,   # (n_resamples, 4) from `event_figures`; the first row is the value
     n,   # Recordings, or sites, with a call
@@ -97,6 +100,7 @@ def figure_row(
         res |= {k: v[0], f"{k}_low": low, f"{k}_high": high}
     return res
 
+# %% ../nbs/10a_evaluate.ipynb #250695a9
 def evaluate(
     detections, # recording, start, end, species, score
     events,     # recording, start, end, species: all calls
@@ -153,6 +157,7 @@ def _read_truth(
     if odd: raise InputError(f"{names} has no species_id {min(odd)}, which the truth names")
     return df.assign(species=df.species.map(by))
 
+# %% ../nbs/10a_evaluate.ipynb #a500b7c7
 def _describe_figures(t): # Row of `evaluate`
     "One line for a person."
     def show(k):
@@ -162,6 +167,7 @@ def _describe_figures(t): # Row of `evaluate`
             f"precision {show('precision')}, "
             f"recall {show('recall')}, F1 {show('f1')}, average precision {show('ap')}")
 
+# %% ../nbs/10a_evaluate.ipynb #b831a8ab
 @command
 def rfcx_evaluate(
     detections:str,  # detections.csv, or the folder that rfcx_detect --format csv wrote
@@ -216,6 +222,7 @@ class Compared:
         if np.isnan(low): low = high = d # it is the same in all resamples
         return "higher" if low > 0 else "lower" if high < 0 else "no clear difference"
 
+# %% ../nbs/10a_evaluate.ipynb #6c38ef58
 def compare(
     a,     # (n, n_species) scores
     b,     # (n, n_species) scores
@@ -252,6 +259,7 @@ def read_pair(
             raise InputError(f"{f} has no row for recording {lost[0]}{more}")
     return x.loc[t.index, list(t)], y.loc[t.index, list(t)], t
 
+# %% ../nbs/10a_evaluate.ipynb #5de3376c
 @command
 def rfcx_compare(
     *submissions:str,  # Two csv files with the same recordings and species

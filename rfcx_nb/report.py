@@ -42,6 +42,7 @@ def own_time(name): # A recording's id or file name
     t = name_time(name.rsplit("/", 1)[-1])[0]
     return t if t and clock_was_set(t) else None
 
+# %% ../nbs/06a_report.ipynb #55d6f1d9
 def start_time(
     name,      # A recording's id or file name
     comment=""):# The comment in its file
@@ -53,6 +54,7 @@ def start_time(
         if clock_was_set(t): return t
     if (t := name_time(name)[0]) and clock_was_set(t): return t # of a folder
 
+# %% ../nbs/06a_report.ipynb #6f022382
 def comment(file): # Audio file
     "The comment in a recording; empty if there is none."
     try:
@@ -86,6 +88,7 @@ QUEUES = dict(best="the best", median="around the median", doubtful="the most do
               bands="one for each tenth of the score", day="the best of every three hours of the day",
               sites="the best of each site and day", next="chosen to hear next")
 
+# %% ../nbs/06a_report.ipynb #f99ae055
 def _firsts(labels): # (n,) labels, "" for none -> number of the first row with each label
     labels = pd.Series(labels, dtype=str).reset_index(drop=True)
     return labels[(labels != "") & ~labels.duplicated()].index.to_numpy()
@@ -143,11 +146,13 @@ def _jpeg(x, sr, top, dynamic=10): # (n,) samples; Hz; highest frequency drawn, 
     Picture.fromarray(_MAGMA[grey]).save(b := io.BytesIO(), "JPEG", quality=60)
     return base64.b64encode(b.getvalue()).decode()
 
+# %% ../nbs/06a_report.ipynb #c42b019b
 def _ticks(low, high, most): # -> (round numbers from `low` to `high`, at most so many; their decimals)
     step = next(o for o in (.05, .1, .2, .5, 1, 2, 5, 10, 20, 50, 100, 1e3) if (high - low)/o <= most)
     ticks = np.arange(np.ceil(low/step - 1e-9), np.floor(high/step + 1e-9) + 1)*step + 0. # + 0: no -0
     return ticks, 0 if step >= 1 else 1 + (step == .05)
 
+# %% ../nbs/06a_report.ipynb #ddbab273
 def spectrogram_svg(
     sound, # `Sound`
     d):    # A detection: start and end in s, low and high in Hz
@@ -185,6 +190,7 @@ def listening_speed(
     "At which a call is played: 10 if it is too low to be heard, .1 if it is too high, else 1."
     return 10 if high <= 100 else .1 if low >= 15_000 else 1
 
+# %% ../nbs/06a_report.ipynb #fd042c9e
 def with_media(
     df,    # Detections or clips
     files, # Dict of recording id to file
@@ -605,6 +611,7 @@ def read_detections(file): # `detections.csv`
     raise_bad_rows(file, df.high <= df.low, "high is not above low", df.high)
     return df
 
+# %% ../nbs/06a_report.ipynb #277b0d5d
 def read_failures(folder): # Folder that `rfcx_detect` or `rfcx_predict` wrote
     "Set of the recordings that could not be read, from its `failures.csv`."
     f, what = Path(folder)/"failures.csv", "the failures.csv that rfcx_detect writes"
@@ -627,6 +634,7 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
     gone = set(other)
     return {k: f for k, f in files.items() if k not in gone}
 
+# %% ../nbs/06a_report.ipynb #3df53eb4
 def recordings_of(
     path,         # Folder with detections, that rfcx_detect or rfcx_find wrote
     recordings=""):# Where the recordings are now, if not where they were

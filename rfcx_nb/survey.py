@@ -44,6 +44,7 @@ def utc_offset(
     if (m := COMMENT_OFFSET.search(comment)) and not differ:
         return (-1 if m[1] == "-" else 1)*(int(m[2] or 0) + int(m[3] or 0)/60)
 
+# %% ../nbs/10_survey.ipynb #663265ca
 def local_start(
     start, # `datetime` of the recorder's clock
     offset,# Hours, or None
@@ -90,6 +91,7 @@ def sites_of(
         return {k: (m[1] if m.re.groups else m[0]) or "" if m else "" for k, m in found.items()}
     return {k: site_of(k) for k in ids}
 
+# %% ../nbs/10_survey.ipynb #9092c865
 def _iso(s): # Text of a cell -> (start, hours of its UTC offset or nan); the start is NaT if it is no ISO 8601 time
     s, t, hours = s.strip(), pd.NaT, np.nan
     if re.match(r"(19|20)\d\d(-?)\d\d\2\d\d[T ]\d", s): t = pd.to_datetime(s, format="ISO8601", errors="coerce")
@@ -104,6 +106,7 @@ def _read_starts(df, file): # Table with texts in `start`; its file -> with time
     raise_bad_rows(file, (t.utc_offset - other).abs() > .01, "start has another offset than utc_offset", df.start)
     return df.assign(start=t.start, utc_offset=t.utc_offset.fillna(other))
 
+# %% ../nbs/10_survey.ipynb #ac3609e8
 def _name_rows(df, key, file, names): # Table; its column of names; its file; names that are there -> its rows by name
     match, known = matcher(names), set(names)
     fits = {(k, ""): [k] if k in known else match(k) for k in df[key]}
@@ -122,6 +125,7 @@ def _name_rows(df, key, file, names): # Table; its column of names; its file; na
               f"{printable(lost.iloc[0])}")
     return df.assign(**{key: k})[k != ""].set_index(key)
 
+# %% ../nbs/10_survey.ipynb #243122d2
 def read_recordings(
     file,  # csv file: a row per recording, or per site
     where):# Dict of recording id to site, from `sites_of`
@@ -156,6 +160,7 @@ def read_recordings(
     ids = [k for k, s in where.items() if s in by.index]
     return by.loc[[where[k] for k in ids]].set_axis(pd.Index(ids, name="recording"))
 
+# %% ../nbs/10_survey.ipynb #49762718
 def recordings_table(
     files,     # Dict of recording id to file
     site="",   # Pattern, as for `sites_of`
@@ -186,6 +191,7 @@ def recordings_table(
     kinds = dict(start="datetime64[ns]") | dict.fromkeys(("utc_offset", "seconds", "latitude", "longitude"), float)
     return pd.DataFrame(rows, columns=RECORDING_COLS).astype(kinds), bad
 
+# %% ../nbs/10_survey.ipynb #085408f3
 def unknown(df): # From `recordings_table`
     "Sentences that name what is not known of the recordings."
     res, lost = [], df.start.isna()
@@ -221,6 +227,7 @@ def effort(df): # From `recordings_table`
     res = pd.DataFrame(rows, columns=["site", "date", "hour", "hours"])
     return res.groupby(["site", "date", "hour"], as_index=False, dropna=False).hours.sum()
 
+# %% ../nbs/10_survey.ipynb #b4d47696
 def place_detections(
     detections, # As `rfcx_detect` writes them
     df):        # From `recordings_table`
@@ -231,6 +238,7 @@ def place_detections(
     t = d.began + pd.to_timedelta(d.start, unit="s")
     return d.assign(time=t, date=t.dt.normalize(), hour=t.dt.hour.fillna(-1).astype(int))
 
+# %% ../nbs/10_survey.ipynb #86590651
 def rates(
     d,    # From `place_detections`
     e,    # From `effort`
@@ -258,6 +266,7 @@ def present(
     ok = d[last - d.start <= within] if k > 1 else d
     return set(zip(ok.recording, ok.species))
 
+# %% ../nbs/10_survey.ipynb #43a7dcb4
 def rule_score(
     found,# Set of (recording, species)
     true):# Set of (recording, species)
@@ -288,6 +297,7 @@ def effort_matrix(e): # From `effort`
     m = m.reindex(columns=pd.date_range(m.columns.min(), m.columns.max()))
     return m.set_axis(m.columns.strftime("%Y-%m-%d"), axis=1)
 
+# %% ../nbs/10_survey.ipynb #e414218b
 def occupancy_matrix(
     d,    # From `place_detections`, those that count
     hours,# From `effort_matrix`
@@ -298,6 +308,7 @@ def occupancy_matrix(
     hit = np.array([[(s, c) in seen for c in hours] for s in hours.index], float).reshape(hours.shape)
     return pd.DataFrame(np.where(hours.isna() & (hit == 0), np.nan, hit), hours.index, hours.columns)
 
+# %% ../nbs/10_survey.ipynb #f80de3ff
 def summarize_species(
     d, # From `place_detections`, those that count
     e, # From `effort`
@@ -334,6 +345,7 @@ def _activity_map(
     ax.set_title(species[:40], fontsize=9)
     return im
 
+# %% ../nbs/10_survey.ipynb #3ee8aace
 def accumulation(
     d,     # From `place_detections`, those that count
     e,     # From `effort`
@@ -346,6 +358,7 @@ def accumulation(
     rng = np.random.default_rng(0)
     return np.stack([np.logical_or.accumulate(has[rng.permutation(len(days))]).sum(1) for _ in range(n)])
 
+# %% ../nbs/10_survey.ipynb #8112934d
 def draw_activity(
     d,     # From `place_detections`
     e,     # From `effort`
@@ -361,6 +374,7 @@ def draw_activity(
     for ax in axs[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
 
+# %% ../nbs/10_survey.ipynb #ec828b7b
 def draw_accumulation(
     counts, # From `accumulation`
     file):  # Where the picture goes
@@ -379,6 +393,7 @@ def site_places(df): # From `recordings_table`
     res = g[["latitude", "longitude"]].mean().assign(hours=g.seconds.sum()/3600)
     return res.dropna()
 
+# %% ../nbs/10_survey.ipynb #6e9dc87f
 def draw_sites(
     d,     # From `place_detections`, those that count
     df,    # From `recordings_table`
@@ -415,6 +430,7 @@ def field_rates(folder): # Folder that `rfcx_detect` wrote
     df = pd.DataFrame.from_dict(read_note(folder).get("field", {}), orient="index", columns=[*PR_COLS, "judged_here"])
     return df.astype(dict.fromkeys(PR_COLS, float)).rename_axis("species")
 
+# %% ../nbs/10_survey.ipynb #a105d12f
 def add_calls(
     df,   # From `rates` or `summarize_species`
     field):# From `field_rates`
@@ -425,7 +441,7 @@ def add_calls(
     factors = dict(calls_per_hour=k, calls_low=k*np.exp(-down), calls_high=k*np.exp(up))
     return df.assign(**{c: _four_digits(df.per_hour*df.species.map(o).astype(float)) for c, o in factors.items()})
 
-# %% ../nbs/10_survey.ipynb #8e74c42a
+# %% ../nbs/10_survey.ipynb #f46cc119
 def _write_table(df, file): # Table; path without its ending
     text = {"site": csv_escape, "start": lambda t: t.isoformat(" ")} # a start at midnight keeps its time of day
     text = {c: df[c].map(f, na_action="ignore") for c, f in text.items() if c in df}
@@ -440,6 +456,7 @@ def _file_names(species): # Names -> a name for the file of each, none twice
         used.append(name)
     return used
 
+# %% ../nbs/10_survey.ipynb #c4599ba1
 def _check_detections(folder): # Raise if `rfcx_find` wrote it
     how = read_settings(folder/"scores")
     if how and "weights" not in how:
@@ -452,6 +469,7 @@ def _remove_earlier(out): # Folder of a survey -> without the files that a surve
         for k in _file_names(read_csv_table(out/"summary.csv", dict(species=str), "the summary of a survey").species):
             (out/"occupancy"/f"{k}.csv").unlink(missing_ok=True)
 
+# %% ../nbs/10_survey.ipynb #0ef6491d
 def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
     res = scored_recordings(folder, files)
     if not res:
@@ -462,6 +480,7 @@ def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores;
               "not count as effort: run rfcx_detect with --path again")
     return res
 
+# %% ../nbs/10_survey.ipynb #f28c78c3
 def _write_survey(
     df,    # From `recordings_table`
     d,     # From `place_detections`
@@ -490,6 +509,7 @@ def _write_survey(
         draw_accumulation(accumulation(counts, e), out/"accumulation.png")
     return summary
 
+# %% ../nbs/10_survey.ipynb #e970a26a
 def _describe_species(t): # Row of the summary
     "One sentence for a person."
     when = f", {t.first:%Y-%m-%d} to {t.last:%Y-%m-%d}" if pd.notna(t.first) else ""
@@ -502,6 +522,7 @@ def _describe_species(t): # Row of the summary
         s += f"about {t.calls_per_hour:.1f}{known} calls per recorder-hour if each detection is one call"
     return s
 
+# %% ../nbs/10_survey.ipynb #8e74c42a
 @command
 def rfcx_survey(
     path:str,          # Folder that rfcx_detect --format csv wrote
