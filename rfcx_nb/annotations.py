@@ -13,8 +13,8 @@ __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'FILENAME_TIME', 'SO
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
 from .cli import command
 from .core import (as_path, atomic_write, csv_escape, csv_unescape, decimal_points, existing_path,
-                          find_separator, InputError, local_path, MISSING, Number, printable, progress, raise_bad_rows,
-                          read_csv_table, read_text, sanitize, working)
+                          find_separator, InputError, local_path, MISSING, Number, plural, printable, progress,
+                          raise_bad_rows, read_csv_table, read_text, sanitize, working)
 from .crops import BOX_COLS
 from .preprocess import AUDIO_EXTS, find_recordings, open_audio
 import csv, io, os, re, warnings
@@ -85,6 +85,7 @@ def _find_columns(file, heads, label): # For messages; headings; the species' co
                          "other frequencies, in Hz, or remove this one")
     return {k: v[0] for k, v in known.items() if v}
 
+# %% ../nbs/01a_annotations.ipynb #08f5970e
 def _read_rows(file, text, sep, n, above): # For messages; a table; separator; columns; lines above -> all texts
     bare = sep == "\t" and '"' not in text.partition("\n")[0] # R puts headings and cells in quotes, Raven nothing
     try:
@@ -362,6 +363,7 @@ def _no_match(name, table, ks, path): # Why `ks`, the recordings that fit a name
     return (f"{what} names no recording, and none in {path} is called like it: write the name of the recording into a "
             "column recording")
 
+# %% ../nbs/01a_annotations.ipynb #4b815740
 def other_folders(
     found, # Dict of (name, table) to the ids that fit
     root=""): # Folder that all of them are in
@@ -380,9 +382,11 @@ def tell_moved(
     keys):# Those whose recording is used, though its folder is another
     "Print the first of them."
     for o in keys[:1]:
-        more = f"; {len(keys) - 1} others are in other folders, too" if len(keys) > 1 else ""
+        others = plural(len(keys) - 1, "other is in another folder", "others are in other folders")
+        more = f"; {others}, too" if len(keys) > 1 else ""
         print(f"  {printable(o[0] or o[1])} is taken for {printable(found[o][0])}, in another folder{more}")
 
+# %% ../nbs/01a_annotations.ipynb #d9182d96
 def match_recordings(
     df,   # Rows of `read_tables`
     ids,  # Ids of the recordings
@@ -544,15 +548,17 @@ def import_report(
     if len(here) < len(n): lines.append(f"no box, but a name in species.csv: {', '.join(n.index.difference(here))}; to "
                                         "forget such names delete species.csv, import again, and train a new run")
     for what, k in df.wrong[df.wrong != ""].value_counts().items():
-        lines.append(f"left out, {k} {'rows' if k > 1 else 'row'}: {what}")
+        lines.append(f"left out, {plural(k, 'row')}: {what}")
     lines += [f"left out, a whole file: {w[3]}" for w in wrong]
     doubt = [t for t, o in ok.groupby("table").may_be_khz.all().items() if o]
     lines += [f"all boxes of {t} lie below {ok.high[ok.table == t].max():g} Hz: if these are kHz, multiply them by "
               "1000 and import again" for t in doubt]
-    if bare: lines.append(f"{bare} boxes have no frequencies and reach over all of them: "
-                          "columns for these are called low and high, in Hz")
-    if cut: lines.append(f"{cut} boxes run over the end of their recording and are cut there")
-    if unnamed: lines.append(f"{len(unnamed)} recordings that no row names, from {unnamed[0]} to {unnamed[-1]}")
+    if bare: lines.append(plural(bare, "box has no frequencies and reaches", "boxes have no frequencies and reach")
+                          + " over all of them: columns for these are called low and high, in Hz")
+    if cut: lines.append(plural(cut, "box runs over the end of its recording and is cut there",
+                                "boxes run over the end of their recording and are cut there"))
+    if unnamed: lines.append(plural(len(unnamed), f"recording that no row names: {unnamed[0]}",
+                                    f"recordings that no row names, from {unnamed[0]} to {unnamed[-1]}"))
     return "\n".join(lines)
 
 # %% ../nbs/01a_annotations.ipynb #728f05e7
@@ -601,6 +607,7 @@ def rfcx_import(
     if not ok.is_tp.any(): raise InputError(f"no row of {boxes} can be learned from; {_none_confirmed(df)}")
     ids = _write_folder(ok, _left_out(df, wrong, unnamed), recordings, out)
     print(import_report(df, wrong, unnamed, ids))
-    print(f"{ok.is_tp.sum()} confirmed and {(~ok.is_tp).sum()} denied boxes of {ok.species.nunique()} species in "
-          f"{ok.recording_id.nunique()} recordings: {out}; all that was left out: {out/'import_report.csv'}")
+    denied = plural((~ok.is_tp).sum(), "denied box", "denied boxes")
+    print(f"{ok.is_tp.sum()} confirmed and {denied} of {ok.species.nunique()} species in "
+          f"{plural(ok.recording_id.nunique(), 'recording')}: {out}; all that was left out: {out/'import_report.csv'}")
     return bool(df.wrong.isin(["", "not judged", "the same box again"]).all()) and not wrong

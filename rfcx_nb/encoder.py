@@ -162,6 +162,7 @@ def has_classes(
     "Has the encoder classes of its own that can be used?"
     return encoder_class(name).class_layer is not Encoder.class_layer
 
+# %% ../nbs/03b_encoder.ipynb #a9bee049
 @lru_cache
 def _made(make, name): return make() if name in ENCODERS else make(name) # Class of an encoder; its name or file
 

@@ -107,6 +107,7 @@ def imitator(
     net.margin, net.head = 0, FeatureHead(channels, rows, n_features)
     return net.train()
 
+# %% ../nbs/04d_imitate.ipynb #90545037
 def cosine(
     y, # (batch, n_features)
     t):# (batch, n_features)
@@ -155,6 +156,7 @@ def imitate(
     shutil.rmtree(folder/"mixtures", ignore_errors=True)
     return folder/BODY
 
+# %% ../nbs/04d_imitate.ipynb #c951efa2
 def _imitate(cfg, name, files, folder, count, epochs, n_workers): # As for `imitate`; writes `BODY`
     enc, sizes = get_encoder(name), np.array([len(open_wave(f)) for f in files])
     files, sizes = [f for f, o in zip(files, sizes) if o], sizes[sizes > 0]

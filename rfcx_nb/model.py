@@ -184,6 +184,7 @@ def rows_in_bands(
     rows = torch.arange(n, device=bands.device)/n
     return ((rows < bands[:, 1:]) & (rows + 1/len(rows) > bands[:, :1])).float()
 
+# %% ../nbs/03_model.ipynb #c800dc22
 class BandHead(Head):
     "A score per column of features and species, from the rows of the species' band; a window's is their soft maximum."
     def __init__(self,

@@ -105,6 +105,7 @@ def _conv(depthwise, f, opt, inputs, weight, bias): # A depthwise convolution? -
     layer.weight.data, layer.bias.data = weight, torch.tensor(bias)
     return layer
 
+# %% ../nbs/tflite.ipynb #c2dd021e
 def _arithmetic(function, f, opt, inputs, constant=None):
     if constant is None: return Operator(function)
     f._need(constant.size == (constant.shape or (1,))[-1], f"arithmetic with {constant.shape} numbers")
@@ -121,7 +122,7 @@ def _pad(f, opt, inputs, sizes):
     f._need(sizes.shape == (4, 2) and not sizes[[0, 3]].any(), "a PAD of other axes")
     return nn.ZeroPad2d(sizes[[2, 2, 1, 1], [0, 1, 0, 1]].tolist())
 
-
+# %% ../nbs/tflite.ipynb #54e6caed
 def _mean_of_map(x): return x.mean((2, 3), keepdim=True)
 def _mean(f, opt, inputs, axes):
     f._need(sorted(axes.ravel().tolist()) == [1, 2], "a MEAN over other axes")
@@ -141,6 +142,7 @@ LAYERS = dict( # Kind of operator -> function of a `TFLite`, options, names of t
     ADD=partial(_arithmetic, torch.add), LOGISTIC=_sigmoid, PAD=_pad, MAX_POOL_2D=partial(_pool, nn.MaxPool2d),
     AVERAGE_POOL_2D=partial(_pool, nn.AvgPool2d), MEAN=_mean, RESHAPE=_reshape, CONCATENATION=_concatenation)
 
+# %% ../nbs/tflite.ipynb #04cdee23
 @patch
 def layer(self:TFLite,
     name): # Of a tensor that an operator makes
