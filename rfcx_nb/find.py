@@ -10,7 +10,8 @@ __all__ = ['QUERY_COLS', 'MAX_SECONDS', 'COLUMNS', 'is_clip', 'read_clip', 'read
 # %% ../nbs/09a_find.ipynb #876952eb
 from .annotations import check_rows, durations, match_recordings, read_tables
 from .cli import command
-from .core import as_path, existing_path, InputError, local_path, plain_name, printable, save_json, working
+from .core import (as_path, existing_path, InputError, local_path, plain_name, plural, printable, save_json,
+                          working)
 from .crops import labelled_boxes, read_boxes, species_names, window_targets
 from .detections import DETECTION_COLS, parse_formats, write_detections
 from .parallel import file_fingerprint, same_content
@@ -81,7 +82,7 @@ def read_query(
     df, wrong = df[df.wrong == ""], df[df.wrong != ""]
     if len(wrong):
         first, denied = wrong.iloc[0], " of train_fp.csv" if (query/"train_fp.csv").exists() else ""
-        print(f"left out: {len(wrong)} of {len(df) + len(wrong)} rows of {query}, the first: row {first.row}"
+        print(f"left out: {len(wrong)} of {plural(len(df) + len(wrong), 'row')} of {query}, the first: row {first.row}"
               f"{'' if first.is_tp else denied}, {first.wrong}")
     if species: df = df[df.species == species]
     if row is not None: df = df[~df.is_tp | (df.row == row)] # denied boxes of its species stay
@@ -172,6 +173,7 @@ def judged_windows(
         y += [window_targets(*by[k], a, a + seconds, len(names)) for a in starts]
     return torch.cat(x), np.stack(y)
 
+# %% ../nbs/09a_find.ipynb #c0ca114e
 def unjudged_windows(
     ear,   # `Ear`
     maps,  # Dict of recording id to the map of a recording
@@ -186,7 +188,8 @@ def unjudged_windows(
         keys += [k]*free.sum()
         starts.append(a[free])
         x.append(f[free])
-    if not keys: raise InputError(f"nothing is left to hear: every window of the {len(maps)} recordings is judged")
+    if not keys:
+        raise InputError(f"nothing is left to hear: every window of the {plural(len(maps), 'recording')} is judged")
     return keys, np.concatenate(starts), torch.cat(x)
 
 # %% ../nbs/09a_find.ipynb #86df34fe
@@ -226,6 +229,7 @@ def query_folder(
     if is_clip(query): return query.parent
     return as_path(recordings or (query/"train" if (query/"train_tp.csv").exists() else path))
 
+# %% ../nbs/09a_find.ipynb #e5c54487
 def map_paths(
     waves, # Where maps are kept
     name,  # Name of the ear
@@ -236,6 +240,7 @@ def map_paths(
     if folder == boxes and data.resolve() != source.resolve(): boxes = boxes.with_name(f"{boxes.name}-query")
     return folder, boxes
 
+# %% ../nbs/09a_find.ipynb #65e00d7a
 def same_recordings(
     a, # Dict of recording id to file
     b):# The same of another folder
@@ -251,9 +256,11 @@ def cut_long(q): # `QUERY_COLS`
     "Boxes of at most `MAX_SECONDS`: of a longer one, such as of a cicada, the middle; says how many."
     cut = ((q.end - q.start - MAX_SECONDS)/2).clip(lower=0)
     if (long := cut > 0).any():
-        print(f"{long.sum()} boxes are longer than {MAX_SECONDS} s: the {MAX_SECONDS} s in their middle are compared")
+        print(f"{plural(long.sum(), 'box is', 'boxes are')} longer than {MAX_SECONDS} s: the {MAX_SECONDS} s in "
+              f"{'its' if long.sum() == 1 else 'their'} middle are compared")
     return q.assign(start=q.start + cut, end=q.end - cut)
 
+# %% ../nbs/09a_find.ipynb #21a180bf
 def audible(
     q,   # `QUERY_COLS`
     ear):# `Ear`
@@ -264,17 +271,20 @@ def audible(
         o = q[q.is_tp].iloc[0]
         raise InputError(f"a call lies between {o.low:g} and {o.high:g} Hz, and this ear hears {low:g} to {high:g} Hz: "
                          f"give --ear template with a --sample_rate above {2*o.high:.0f}, or a run at such a rate")
-    if deaf.any(): print(f"left out: {deaf.sum()} boxes outside {low:g} to {high:g} Hz, which is what this ear hears")
+    if deaf.any():
+        print(f"left out: {plural(deaf.sum(), 'box', 'boxes')} outside {low:g} to {high:g} Hz, "
+              "which is what this ear hears")
     if (part := part & ~deaf & q.is_tp & (q.low > 0)).any(): # not of a box of all frequencies
         o = q[part].iloc[0]
-        print(f"{part.sum()} boxes reach beyond {low:g} to {high:g} Hz, which is what this ear hears: the rest is not "
-              f"compared, in row {o.row} {o.low:g} to {o.high:g} Hz")
+        print(f"{plural(part.sum(), 'box reaches', 'boxes reach')} beyond {low:g} to {high:g} Hz, which is what this "
+              f"ear hears: the rest is not compared, in row {o.row} {o.low:g} to {o.high:g} Hz")
     short = q.is_tp & ~deaf & (q.end - q.start < COLUMNS*ear.step)
     if isinstance(ear, TemplateEar) and short.any():
         o = q[short].iloc[0]
         rate = int(np.ceil(ear.sample_rate*COLUMNS*ear.step/(o.end - o.start)/1000)*1000)
-        print(f"{short.sum()} boxes are shorter than {COLUMNS} columns of the spectrogram, {ear.step:.3g} s each, so "
-              f"noise is often as much like them: for row {o.row} try --sample_rate {rate}")
+        print(f"{plural(short.sum(), 'box is', 'boxes are')} shorter than {COLUMNS} columns of the spectrogram, "
+              f"{ear.step:.3g} s each, so noise is often as much like {'it' if short.sum() == 1 else 'them'}: "
+              f"for row {o.row} try --sample_rate {rate}")
     return q[~deaf]
 
 # %% ../nbs/09a_find.ipynb #503c6cdc
@@ -317,12 +327,13 @@ def rfcx_find(
         q = q[~q.recording.isin(lost)]
         if not q.is_tp.any(): raise InputError(f"no recording with a confirmed box of {query} can be read")
         maps, errors = map_folder(ear, files, folder, n_workers)
-        if not maps: raise InputError(f"none of the {len(files)} recordings in {path} can be read")
+        if not maps: raise InputError(f"none of the {plural(len(files), 'recording')} in {path} can be read")
         if next: df = suggest(ear, maps, judged, q, next, same_recordings(sources, files))
         else: df = find_species(ear, maps, judged, q, n, deny)
         write_detections(df, out, formats)
         save_json(dict(data=str(data.resolve())), out/"scores"/"_how.json") # for rfcx_report
-    what = "windows to hear next" if next else f"places like {q.species[q.is_tp].nunique()} species"
-    print(f"{out}: {len(df)} {what} in {df.recording.nunique()} of {len(maps)} recordings; "
-          f"rfcx_report --path {out} makes a page to judge them")
+    what = (f"{plural(len(df), 'window')} to hear next" if next else
+            f"{plural(len(df), 'place')} like {q.species[q.is_tp].nunique()} species")
+    print(f"{out}: {what} in {df.recording.nunique()} of {plural(len(maps), 'recording')}; "
+          f"rfcx_report --path {out} makes a page to judge {'it' if len(df) == 1 else 'them'}")
     return not (errors or lost)

@@ -15,7 +15,8 @@ __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'MAX_SPECIES
 from .annotations import durations, write_boxes_csv
 from .backbones import body_notes, create_model, load_weights, PRETRAINED
 from .core import (as_path, atomic_write, AudioConfig, csv_escape, csv_unescape, existing_path, from_dict,
-                          InputError, load_json, local_path, Number, read_csv_table, save_json, settings, within)
+                          InputError, load_json, local_path, Number, plural, read_csv_table, save_json, settings,
+                          within)
 from .crops import mel_rows, read_boxes, read_species, species_names
 from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
@@ -301,6 +302,7 @@ def thresholds_note(folder): # `models/<model_name>`
     f = Path(folder)/"thresholds.json"
     return load_json(f) if f.exists() else {}
 
+# %% ../nbs/03g_runs.ipynb #ee3d78b5
 def tell_widths(
     folder, # `models/<model_name>`
     widths):# Of windows that are used now, in frames; None where an encoder decides
@@ -317,6 +319,7 @@ def thresholds_fit(
     then = thresholds_note(folder).get("weights")
     return not then or all(then.get(k) == v for k, v in digests.items())
 
+# %% ../nbs/03g_runs.ipynb #1b2e2471
 def keep_edited(folder): # `models/<model_name>`, which gets new thresholds
     "Move a `thresholds.csv` that somebody has edited to `thresholds_edited.csv`."
     f, then = Path(folder)/"thresholds.csv", thresholds_note(folder).get("table")
@@ -352,7 +355,8 @@ def field_thresholds(
         o = df.loc[i]
         sure = o.slope > 0 # enough clips to fit the line
         a, b = (o.slope, o.intercept) if sure else (t.slope, t.intercept)
-        note = (f"threshold from the field, {o.date}, {o.judged:.0f} clips: "
+        n = o.judged if np.isnan(o.judged) else round(o.judged)
+        note = (f"threshold from the field, {o.date}, {plural(n, 'clip')}: "
                 f"precision {o.precision:.2f} ({o.precision_low:.2f} to {o.precision_high:.2f})")
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
         table.loc[i, PR_COLS] = o[PR_COLS].astype(float)
@@ -444,6 +448,7 @@ def join_names(
         if x != y and f"s{k}" not in (x, y): raise InputError(f"s{k} is {x} in {f} and {y} in {g}: {remedy}")
     return [y if x == f"s{k}" else x for k, (x, y) in enumerate(zip(xs, ys))]
 
+# %% ../nbs/03g_runs.ipynb #61bab9f9
 def run_names(
     run,  # `models/<model_name>`
     path, # Folder laid out like Kaggle's
@@ -499,6 +504,7 @@ def _steady_hint(boxes, cfg, ends, names): # Box table; `RunConfig`; from `_ends
     return (f"most boxes of {these} are as long as their recordings: if that is one steady sound, as a cicada's is, it "
             "is removed with the means of the bands, and a new run needs --subtract_band_mean false") if these else ""
 
+# %% ../nbs/03g_runs.ipynb #4a046529
 def _yes_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
     if len(cfg.species) > 1 or cfg.pseudo or not boxes.is_tp.all(): return ""
     return ("one species and no denied box: nothing tells the network when to be silent, add boxes with the verdict no "
@@ -510,7 +516,8 @@ def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> 
     if len(bad):
         these, rate = ", ".join(names[k] for k in sorted(bad.species_id.unique())[:5]), 2*bad.f_max.max()
         more = f"a --sample_rate above {rate:.0f}, or " if rate > cfg.sample_rate else ""
-        yield (f"{len(bad)} of {len(tp)} confirmed boxes ({these}) lie outside {cfg.fmin:g} to {cfg.fmax_hz:g} Hz, "
+        of = f"of {plural(len(tp), 'confirmed box', 'confirmed boxes')} ({these})"
+        yield (f"{plural(len(bad), f'{of} lies', f'{of} lie')} outside {cfg.fmin:g} to {cfg.fmax_hz:g} Hz, "
                f"which is all that this run hears: for a new run give {more}other --fmin and --fmax")
         return
     n, rate = mel_rows(0, top, cfg)[1], max(20*top, 2000)
@@ -527,17 +534,21 @@ def default_epochs(
     if cfg.objective.masked and not boxes.is_tp.all(): n *= 2 # as many denied boxes, see `balanced_indices`
     return max(10, round(400*min(cfg.bs, n)/n))
 
+# %% ../nbs/03g_runs.ipynb #e4a9cb1b
 def _inside(boxes, ends): # Box table without the boxes that begin after their recording has ended; names them
     late = boxes[boxes.t_min >= boxes.recording_id.map(ends)]
     for b in late.head(3).itertuples():
         print(f"left out: a box of {b.recording_id} begins at {b.t_min:g} s, but the recording ends at "
               f"{ends[b.recording_id]:.1f} s")
-    if len(late) > 3: print(f"left out: {len(late) - 3} more boxes that begin after their recording has ended")
+    if n := len(late[3:]):
+        print(f"left out: {plural(n, 'more box that begins after its', 'more boxes that begin after their')} "
+              "recording has ended")
     boxes = boxes.drop(late.index)
     if not boxes.is_tp.any():
         raise InputError("every confirmed box begins after its recording has ended: are the times of the tables in s?")
     return boxes
 
+# %% ../nbs/03g_runs.ipynb #28b0af4c
 @dataclass
 class TrainingData:
     "Settings, boxes and sound that a run learns from."
@@ -547,6 +558,7 @@ class TrainingData:
 
 MAX_SPECIES = 1000 # With more, numbers of species are taken to be those of some catalogue
 
+# %% ../nbs/03g_runs.ipynb #a86210bc
 def load_training_data(
     path,      # Folder laid out like Kaggle's
     cfg,       # `RunConfig`
@@ -575,13 +587,15 @@ def load_training_data(
     silent = [s for k, s in enumerate(names) if k not in heard]
     if len(names) > MAX_SPECIES and len(silent) > len(heard):
         raise InputError(f"the boxes name species {len(names) - 1}, so there would be {len(names)} species, and only "
-                         f"{len(heard)} of them have a box: number the species from 0, as rfcx_import does")
+                         f"{plural(len(heard), 'of them has', 'of them have')} a box: number the species from 0, as "
+                         "rfcx_import does")
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
     hints = *_band_hints(boxes, cfg, names), _steady_hint(boxes, cfg, ends, names), _yes_hint(boxes, cfg)
     for s in filter(None, hints): print(s)
     if not cfg.encoder and (n := empty_bands(cfg)):
-        print(f"{n} of {cfg.n_mels} mel bands hold no frequency at {cfg.sample_rate} Hz: for a new run give a larger "
-              "--n_fft, or a larger --fmin")
+        of = f"of {cfg.n_mels} mel bands"
+        print(f"{plural(n, f'{of} holds', f'{of} hold')} no frequency at {cfg.sample_rate} Hz: for a new run give a "
+              "larger --n_fft, or a larger --fmin")
     return TrainingData(replace(cfg, epochs=cfg.epochs or default_epochs(cfg, boxes)), boxes, store)
 
 # %% ../nbs/03g_runs.ipynb #a2ca5366
@@ -642,6 +656,7 @@ def _licence(cfg, folder): # sentence about the weights of the run in `folder`
     return (f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; "
             "the licence of those weights holds for these too.")
 
+# %% ../nbs/03g_runs.ipynb #206cd450
 def write_model_card(folder): # `models/<model_name>`
     "Write `README.md` of a run from the files in its folder: boxes, thresholds, measured figures, licence, settings."
     folder, cfg = Path(folder), load_config(folder)
@@ -649,7 +664,8 @@ def write_model_card(folder): # `models/<model_name>`
     worth = VALIDATED if (folder/"validation.csv").exists() else ONE_NETWORK if cfg.n_folds == 1 else NOT_VALIDATED
     now = {k: file_digest(folder/k/"weights.safetensors") for k in done}
     if worth is VALIDATED and not thresholds_fit(folder, now): worth = VALIDATED_BEFORE
-    folds = f"Of its {cfg.n_folds} folds, {len(done)} are trained: {', '.join(done)}." if cfg.n_folds > 1 else ""
+    trained = f"{plural(len(done), 'is', 'are')} trained: {', '.join(done)}"
+    folds = f"Of its {cfg.n_folds} folds, {trained}." if cfg.n_folds > 1 else ""
     text = CARD.format(name=folder.resolve().name, models=folder.parent.name, n=len(cfg.species), worth=worth,
                        folds=folds, table=card_table(folder), licence=_licence(cfg, folder),
                        settings=(folder/"config.json").read_text().strip())

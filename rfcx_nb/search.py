@@ -35,6 +35,7 @@ class Maps(Features):
         if not super().is_done(k, src): return False
         with safe_open(self.path(k), "np") as o: return "start" in o.keys()
 
+# %% ../nbs/09_search.ipynb #c3c30d91
 class Ear:
     "Turns a recording into a map (rows, columns, channels). A subclass makes it, a minute at a time."
     name:str           # Of its folder
@@ -174,6 +175,7 @@ class RunEar(Ear):
         a, z = (o*self.n_rows/self.run.cfg.n_mels for o in mel_rows(low, high, self.run.cfg))
         return slice(int(a), max(int(np.ceil(z)), int(a) + 1))
 
+# %% ../nbs/09_search.ipynb #5d6c15dd
 def get_ear(
     name,  # template, run, a key of `ENCODERS`, or an ONNX file of Perch 2
     run=None,  # `models/<model_name>`, for run

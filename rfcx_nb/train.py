@@ -12,7 +12,7 @@ from .augment import audio_augment, SpecMask, WaveMixup
 from .backbones import find_weights, save_weights, write_tensors
 from .backends import to_training, train_precision
 from .cli import command, quiet_worker
-from .core import atomic_write, InputError, local_path, plain_name, progress, working
+from .core import atomic_write, InputError, local_path, plain_name, plural, progress, working
 from .crops import BoxDataset, CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .embedding_net import EmbeddingDataset
@@ -71,7 +71,8 @@ def make_datasets(
     if cfg.n_folds == 1: valid = learn[:cfg.bs] # nothing is held out: the history then shows some that are learned
     for b, what in ((learn, "learn from"), (valid, "validate on")):
         if len(b) < 2:
-            raise InputError(f"fold {fold} has {len(b)} boxes to {what}: at least 2 are needed, take fewer folds")
+            raise InputError(f"fold {fold} has {plural(len(b), 'box', 'boxes')} to {what}: at least 2 are needed, "
+                             "take fewer folds")
     if not learn.is_tp.any():
         raise InputError(f"fold {fold} has no confirmed box to learn from, since all are held out: confirm some in "
                          "other recordings, or train one network with --n_folds 1")
@@ -93,8 +94,9 @@ def read_pseudo(
     if cfg.encoder: return df
     end = df.recording_id.map({k: len(open_wave(f))/cfg.sample_rate for k, f in there.items()}).astype(float)
     if (gone := df.start >= end).any():
-        print(f"left out: {gone.sum()} soft labels after the end of their recordings, the first in "
-              f"{df.recording_id[gone].iloc[0]}; was it replaced?")
+        n = plural(gone.sum(), "soft label after the end of its recording,",
+                   "soft labels after the end of their recordings, the first in")
+        print(f"left out: {n} {df.recording_id[gone].iloc[0]}; was it replaced?")
     return df[~gone]
 
 # %% ../nbs/04_train.ipynb #4abd993b
@@ -141,8 +143,8 @@ def get_dls(
         kw = dict(n=(items, None), shuffle_fn=partial(BoxDataset.epoch, train)) # a method would be bound to the loader
     bs = min(cfg.bs, items)//world_size
     if bs < 2:
-        raise InputError(f"a batch of {min(cfg.bs, items)} crops is too small for {world_size} processes: "
-                         "each needs at least two")
+        raise InputError(f"a batch of {plural(min(cfg.bs, items), 'crop')} is too small for "
+                         f"{plural(world_size, 'process', 'processes')}: each needs at least two")
     dls = DataLoaders.from_dsets(train, valid, bs=bs, device=device or default_device(),
                                  dl_type=DistributedDL, wif=quiet_worker,
                                  num_workers=n if cfg.aug_p else 0, # reading alone is too cheap for a process
@@ -414,19 +416,20 @@ def with_precision(cfg): # `RunConfig`
                          "--model_name if the run has begun")
     return cfg
 
-# %% ../nbs/04_train.ipynb #4e5952fe
+# %% ../nbs/04_train.ipynb #db22d818
 def _first_thresholds(data, path, folder): # `TrainingData`; folder laid out like Kaggle's; `models/<model_name>`
     tp, n_species = data.boxes[data.boxes.is_tp], len(data.cfg.species)
     n = tp.species_id.value_counts().reindex(range(n_species), fill_value=0)
     write_thresholds(default_thresholds(run_names(folder, path, n_species), species_bands(tp, n_species), n), folder)
 
+# %% ../nbs/04_train.ipynb #88f94cc6
 def _check_folds(boxes, cfg, names, folder, begun): # Box table with folds; of the species; run; is it an older run?
     if cfg.n_folds == 1: return
     items = boxes if cfg.objective.masked else boxes[boxes.is_tp]
     n = items.fold.value_counts().reindex(range(cfg.n_folds), fill_value=0)
     if (few := n[n < 2].index).size and not begun:
-        raise InputError(f"fold {few[0]} of {cfg.n_folds} would have {n[few[0]]} boxes to validate on, and at least 2 "
-                         "are needed: take a smaller --n_folds, or add boxes")
+        raise InputError(f"fold {few[0]} of {cfg.n_folds} would have {plural(n[few[0]], 'box', 'boxes')} to validate "
+                         "on, and at least 2 are needed: take a smaller --n_folds, or add boxes")
     group = read_folds(folder, cfg.n_folds).set_index("recording_id")["group"]
     places = boxes[boxes.is_tp].assign(group=lambda d: d.recording_id.map(group)).groupby("species_id").group.nunique()
     if len(one := places.index[places == 1]):
@@ -434,6 +437,7 @@ def _check_folds(boxes, cfg, names, folder, begun): # Box table with folds; of t
               "recording or site, so that the network that is measured on them has not heard such a call: add boxes of "
               "other places, or their figures will mean little")
 
+# %% ../nbs/04_train.ipynb #4c7b63a8
 def _check_pseudo(cfg, folder): # Raise if the networks that made the soft labels may have learned held-out recordings
     if not cfg.pseudo or cfg.n_folds == 1: return
     with suppress(InputError): # of folds that this run does not have
@@ -444,6 +448,7 @@ def _check_pseudo(cfg, folder): # Raise if the networks that made the soft label
     raise InputError(f"{cfg.pseudo} holds soft labels of networks that were trained on other folds, so they may tell "
                      "of boxes that are held out here: let rfcx_pseudo_label train this run, or give --n_folds 1")
 
+# %% ../nbs/04_train.ipynb #4e5952fe
 def init_run(
     path,      # Folder laid out like Kaggle's
     cfg,       # `RunConfig`
@@ -469,9 +474,9 @@ def init_run(
     else: said = f"{cfg.model}: {find_weights(cfg.model, cfg.pretrained, cfg.stride, cfg.freq_channel)[1]}"
     if said: print(said)
     world_size, n = f", {num_distrib()} processes" if num_distrib() > 1 else "", data.boxes.is_tp.sum()
-    print(f"{data.boxes.recording_id.nunique()} recordings, {n} boxes confirmed and {len(data.boxes) - n} denied, "
-          f"{len(cfg.species)} species; {cfg.model}, {cfg.loss}, {cfg.epochs} epochs on {default_device()} "
-          f"in {cfg.precision}{world_size}")
+    print(f"{plural(data.boxes.recording_id.nunique(), 'recording')}, {plural(n, 'box', 'boxes')} confirmed and "
+          f"{len(data.boxes) - n} denied, {len(cfg.species)} species; {cfg.model}, {cfg.loss}, "
+          f"{plural(cfg.epochs, 'epoch')} on {default_device()} in {cfg.precision}{world_size}")
     return data
 
 # %% ../nbs/04_train.ipynb #90cedd5a
@@ -479,7 +484,8 @@ def _came_later(data, k, folder): # As for `_train_once`; what network `k`, whic
     if not (folder/f"fold{k}"/"recordings.csv").exists(): return ""
     known = learned(folder, k, read_folds(folder, data.cfg.n_folds)).recording_id
     n = data.boxes.recording_id[data.boxes.fold != k][lambda ids: ~ids.isin(known)].nunique()
-    return f"; boxes in {n} more recordings came later: to learn these too, give another --model_name" if n else ""
+    more = f"boxes in {plural(n, 'more recording')} came later: to learn these too, give another --model_name"
+    return f"; {more}" if n else ""
 
 def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<model_name>`; processes
     out = folder/f"fold{k}"
@@ -491,6 +497,7 @@ def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<mo
     ranks = f"of the held-out crops {last.accuracy:.0%} have a confirmed species first, LWLRAP {last.box_lwlrap:.3f}; "
     print(f"fold {k}: {ranks if len(data.cfg.species) > 1 else ''}written to {out}")
 
+# %% ../nbs/04_train.ipynb #997b8e0f
 def _train_apart(data, k, folder, n_workers, threads, known): # In another process; returns what it prints
     from rfcx_nb import encoder, losses, model, train # a notebook would send copies of its own
     for mine, theirs in zip((encoder.ENCODERS, model.HEADS, losses.LOSSES), known): mine.update(theirs)

@@ -9,7 +9,7 @@ __all__ = ['SR', 'SCENES', 'TYPES', 'GROUPS', 'Syllable', 'CallType', 'random_ca
 # %% ../../nbs/pretrain.ipynb #78a32638
 from ..backbones import write_tensors
 from ..cli import command, quiet_worker
-from ..core import InputError, output_file, working
+from ..core import InputError, output_file, plural, working
 from ..crops import mel_rows
 from ..distributed import DistributedDL
 from ..model import BandHead, log_mean_exp, rows_in_bands
@@ -55,6 +55,7 @@ class CallType:
     drift:float     # Octaves lost from the first syllable to the last
     accel:float     # Above 0 the pauses grow shorter
 
+# %% ../../nbs/pretrain.ipynb #3c62e270
 def _syllable(rng): # Random generator -> `Syllable`
     n = rng.choice((1, 1, 1, 2, 3, 5, 8))
     return Syllable(
@@ -92,6 +93,7 @@ def _individual(t, rng): # `CallType`; random generator
     return _Individual(2**rng.normal(0, .05), np.exp(rng.normal(0, .1)), rng.normal(0, .3, 8),
                        rng.normal(0, .03, (n, 3)), np.exp(rng.normal(0, .1, n)))
 
+# %% ../../nbs/pretrain.ipynb #d6f7faa6
 def _pitch(t, s, add, tempo, at, n, rng): # Type; syllable; its curve's change; tempo; 0 to 1; samples -> octaves
     u = np.arange(n)/n
     fall, arch, wave = s.curve + add
@@ -113,6 +115,7 @@ def _sound(s, hz, overtones, rng): # Syllable; (n,) pitch; logarithm of factors 
     if rate: x = x*(1 - depth*(.5 + .5*np.sin(2*np.pi*rate*n/SR*u + rng.uniform(0, 6))))
     return x*np.minimum(u/s.attack, (1 - u)/(1 - s.attack)).clip(0, 1)**s.power, low, high
 
+# %% ../../nbs/pretrain.ipynb #b003ee58
 def sing_type(
     t,  # `CallType`
     rng,# Random generator
@@ -226,6 +229,7 @@ def embed(
     z = (scores*here[:, None, :, None]).sum(2)/here.sum(1).clamp(min=1)[:, None, None]
     return F.normalize(log_mean_exp(z), dim=1)
 
+# %% ../../nbs/pretrain.ipynb #15c9a370
 def _similarity(scores, bands): # As for `embed` -> (n, n) cosines, and the number of each sound's partner
     z = embed(scores.float(), bands)
     s = (z @ z.T).masked_fill(torch.eye(len(z), dtype=torch.bool, device=z.device), -1e4) # never itself
@@ -255,6 +259,7 @@ class FlattenGroups(ItemTransform):
         "(groups*n, samples) and (groups*n, 2)"
         return tuple(o.flatten(0, 1) for o in b)
 
+# %% ../../nbs/pretrain.ipynb #d5b3d9cd
 def _train(cfg, batches, folder, n_workers): # Settings; batches in an epoch; for checkpoints -> last row, `SpeciesNet`
     sets = CallGroups(GROUPS*batches, cfg), CallGroups(GROUPS*4, cfg, seed=0)
     dls = DataLoaders.from_dsets(*sets, bs=GROUPS, device=default_device(), dl_type=DistributedDL, wif=quiet_worker,
@@ -288,6 +293,6 @@ def rfcx_pretrain(
         last, net = _train(cfg, each, folder, n_workers)
         write_tensors(net.body.state_dict(), out, dict(rfcx_nb="body", encoder="", licence=""))
     shutil.rmtree(folder)
-    print(f"{model}, {cfg.epochs*each} batches: {last.pairs:.0%} of {4*cfg.bs} new sounds are most like their partner; "
-          f"written to {out}")
+    print(f"{model}, {plural(cfg.epochs*each, 'batch', 'batches')}: {last.pairs:.0%} of {4*cfg.bs} new sounds are "
+          f"most like their partner; written to {out}")
     return last.pairs
