@@ -14,7 +14,7 @@ from rfcx_nb.scores import box_scores, finest_scores
 from rfcx_nb.thresholds import background, calibration_data, find_threshold
 from rfcx_nb.validate import score_held_out
 
-def trials(data): # For each species (n,) log-odds of its boxes, and whether they are confirmed -> precision, recall, share
+def trials(data): # For each species (n,) log-odds of its boxes, and if they are confirmed -> precision, recall, share
     hits, right, found = 0, 0, 0
     for s, (x, y) in enumerate(data):
         others = [np.concatenate(o) for o in zip(*(d for k, d in enumerate(data) if k != s))]

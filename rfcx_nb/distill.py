@@ -9,7 +9,7 @@ __all__ = ['MAX_UNLABELLED', 'teacher_scores', 'adopt_thresholds', 'student_reco
 # %% ../nbs/07a_distill.ipynb #bb38ebfa
 from .cli import command
 from .core import (as_path, atomic_write, AudioConfig, from_dict, InputError, load_json, local_path, plain_name,
-                          save_json, working)
+                          plural, save_json, working)
 from .crops import read_boxes
 from .encoder import encoder_class
 from .imitate import imitate
@@ -78,7 +78,8 @@ def student_recordings(
     mine, labelled = set(map(real_path, train.values())), set(labelled)
     more = {k: f for k, f in more.items() if real_path(f) not in mine}
     twice = sorted(set(more) & set(train))
-    if twice: print(f"left out, since train/ has recordings of these names: {len(twice)}, such as {twice[0]}")
+    what = plural(len(twice), "recording whose name is", "recordings whose names are")
+    if twice: print(f"left out: {what} in train/ too, such as {twice[0]}")
     def some(ids): return np.random.RandomState(0).permutation(sorted(ids))[:most].tolist()
     ids = sorted(labelled & set(train)) + some(set(train) - labelled) + some(set(more) - set(train))
     return {k: train[k] if k in train else more[k] for k in ids}
@@ -137,12 +138,14 @@ def _write_soft_labels(run, file, cfg, boxes, path, waves, files, n_workers): # 
     with atomic_write(file) as f: df.to_parquet(f, index=False)
     Scores(file.parent/"teacher", run.species).remove(files)
 
+# %% ../nbs/07a_distill.ipynb #5034808d
 def _decode(cfg, path, waves, files, n_workers, known): # -> folder of waves, files; names what fails, but for `known`
     store, errors = ensure_inputs(path, "train", cfg, waves, n_workers, files=files)
     for k, e in errors.items():
         if k not in known: print(f"left out: {e}")
     return store, {k: f for k, f in files.items() if k not in errors}
 
+# %% ../nbs/07a_distill.ipynb #dc9c7ece
 def _thresholds_id(run): # Of those that its student takes over
     files = (run.path/k for k in ("thresholds.csv", "field.csv"))
     return " ".join(file_digest(f) for f in files if f.exists())
@@ -165,7 +168,7 @@ def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior
                    thresholds=_thresholds_id(run)), new/"teacher.json")
     write_model_card(new)
 
-# %% ../nbs/07a_distill.ipynb #beed9dc1
+# %% ../nbs/07a_distill.ipynb #f3d31e11
 def _pretrained(run, new, cfg, store, files, mixtures, n_workers): # Weights that a student of an encoder starts from
     if (new/"config.json").exists(): return load_config(new).pretrained # as it began
     if not mixtures: return cfg.pretrained
@@ -173,6 +176,7 @@ def _pretrained(run, new, cfg, store, files, mixtures, n_workers): # Weights tha
     cfg = replace(cfg, species=tuple(run.species))
     return str(imitate(cfg, run.cfg.model, sounds, new, mixtures, n_workers=n_workers))
 
+# %% ../nbs/07a_distill.ipynb #beed9dc1
 @command
 def rfcx_distill(
     path:str,                # Folder laid out like Kaggle's

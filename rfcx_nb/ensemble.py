@@ -7,7 +7,7 @@ __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 
 # %% ../nbs/05b_ensemble.ipynb #4ee6ac6b
 from .cli import command
-from .core import atomic_write, csv_escape, InputError, local_path, output_file
+from .core import atomic_write, csv_escape, InputError, local_path, output_file, plural
 from .metrics import lwlrap
 from .runs import join_names, load_config, names_of
 from .scores import box_scores, finest_scores, read_submission
@@ -27,6 +27,7 @@ def ensemble_worth(
     worth = mean_auc(species_report(logits, boxes, range(n))), lwlrap(logits[tp], np.eye(n)[boxes.species_id[tp]])
     return np.nanmean(worth) # with one species and nothing denied there is no proxy
 
+# %% ../nbs/05b_ensemble.ipynb #7d26a4f0
 def fit_line(
     logits, # (n_boxes, n_species) log-odds of held-out boxes
     boxes): # Their boxes
@@ -35,6 +36,7 @@ def fit_line(
     slope, intercept = calibrate(x, y)
     return (slope, intercept) if slope > 0 else (0., intercept)
 
+# %% ../nbs/05b_ensemble.ipynb #c3698016
 def choose_weights(
     logits,   # List of (n_boxes, n_species) calibrated log-odds, one per run
     boxes,    # Their boxes
@@ -48,7 +50,7 @@ def choose_weights(
         if max(worth) > most: best, most = counts/counts.sum(), max(worth)
     return best
 
-# %% ../nbs/05b_ensemble.ipynb #285736c9
+# %% ../nbs/05b_ensemble.ipynb #c74bac8a
 def _read_all(submissions): # csv files -> list of (recordings, species) log-odds, rows and columns in the same order
     if not submissions: raise InputError("there is no submission: give one at least")
     xs = [read_submission(f) for f in submissions]
@@ -65,12 +67,14 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
                              "and 1: give probabilities, no percentages and no logits")
     return [x.loc[xs[0].index, list(xs[0])].clip(1e-6, 1 - 1e-6).map(logit) for x in xs]
 
+# %% ../nbs/05b_ensemble.ipynb #26c7a075
 def _same_species(folders): # Folders of runs, which need not exist. Raise if a column of two runs has two names
     runs = {f: len(load_config(f).species) for f in dict.fromkeys(folders) if (f/"config.json").exists()}
     remedy = "only runs that were trained with the same species can be brought together"
     named = [names_of(f, n) for f, n in runs.items()]
     for a, b in combinations(named, 2): join_names(a, b, remedy)
 
+# %% ../nbs/05b_ensemble.ipynb #c9a12b79
 def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, weights), from held-out boxes
     held = [score_held_out(path, f, waves, n_workers=n_workers, extend=False) for f in folders]
     boxes = held[0].boxes
@@ -84,9 +88,11 @@ def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, w
     for f, x, w in zip(folders, logits, weights):
         print(f"{f.name}: weight {w:.2f}, alone {ensemble_worth(x, boxes):.3f}")
     print(f"together {ensemble_worth(np.tensordot(weights, logits, 1), boxes):.3f}: mean of the proxy and the LWLRAP "
-          f"of {boxes.is_tp.sum()} confirmed boxes, out of fold; the weights were chosen by it")
+          f"of {plural(boxes.is_tp.sum(), 'confirmed box', 'confirmed boxes')}, out of fold; the weights were chosen "
+          "by it")
     return lines, weights
 
+# %% ../nbs/05b_ensemble.ipynb #285736c9
 @command
 def rfcx_ensemble(
     *submissions:str,         # csv files of the same recordings and species: preds/<model_name>/submission.csv ...
@@ -114,4 +120,4 @@ def rfcx_ensemble(
         lines, weights = [(1/sd, -mean/sd) for mean, sd in scale], np.ones(n)/n
     total = sum(w*(a*x + b) for x, (a, b), w in zip(xs, lines, weights))
     with atomic_write(out) as f: total.map(expit).rename(index=csv_escape).reset_index().to_csv(f, index=False)
-    print(f"{n} submissions, {len(total)} recordings: {out}")
+    print(f"{plural(n, 'submission')}, {plural(len(total), 'recording')}: {out}")

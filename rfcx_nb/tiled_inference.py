@@ -16,7 +16,7 @@ from .backends import (BACKENDS, check_backend, cpu_name, fastest, has_bf16, mis
                               seconds_in_turn, to_backend, to_onnxruntime)
 from .cli import command
 from .core import (as_path, atomic_write, csv_escape, existing_path, InputError, load_json, local_path,
-                          plain_name, printable, progress, save_json, working)
+                          plain_name, plural, printable, progress, save_json, working)
 from .embedding_net import score_embeddings
 from .encoder import embed_recordings, embedding_path, encoder_label, SCORE_HOP
 from .logmel import LogMel, normalize
@@ -162,7 +162,7 @@ def score_recording(
             n += len(x)
     except InputError as e: return Result(k, None, str(e))
     tables = [o for o in tables if o is not None]
-    if not tables: return Result(k, None, f"{printable(file)}: too short, {n} samples")
+    if not tables: return Result(k, None, f"{printable(file)}: too short, {plural(n, 'sample')}")
     df = pd.concat(tables, ignore_index=True)
     df.insert(0, "recording_id", k)
     df.attrs["seconds"] = n/rate # of sound; the last windows may end later
@@ -269,7 +269,8 @@ def backend_seconds(
 def machine_name():
     "Text that names what a measured choice depends on: processor, threads, torch, this library, onnxruntime."
     onnx = "" if missing_onnx() else ", onnxruntime"
-    return f"{cpu_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}, rfcx_nb {__version__}{onnx}"
+    n = plural(torch.get_num_threads(), "thread")
+    return f"{cpu_name()}, {n}, torch {torch.__version__}, rfcx_nb {__version__}{onnx}"
 
 def read_choices(run): # `models/<model_name>`
     "Dict of machine to backend in `backends.json`; empty if it cannot be read."
@@ -346,10 +347,11 @@ def show_map(
     fig.colorbar(im, ax=axs, label="score, not calibrated", fraction=.025, pad=.01)
     return fig
 
-# %% ../nbs/05_tiled_inference.ipynb #825f74e7
+# %% ../nbs/05_tiled_inference.ipynb #f8710443
 def _holds(folder): # Is anything in it? The place of a disk that is not connected is an empty folder
     return Path(folder).is_dir() and any(Path(folder).iterdir())
 
+# %% ../nbs/05_tiled_inference.ipynb #825f74e7
 class Scores(Parts):
     "The folder of a prediction: a Parquet file per recording, and the settings that made them in `_how.json`."
     suffix = ".parquet"
@@ -446,7 +448,8 @@ def score_folder(
     store.begin(settings, keep)
     todo, errors, seconds = store.todo(files), {}, 0.
     if old := sorted(k for k in todo if store.path(k).exists()):
-        print(f"scored again: {len(old)} recordings, such as {old[0]}, whose files (or scores) have changed since")
+        changed = "file (or scores) has" if len(old) == 1 else "files (or scores) have"
+        print(f"scored again: {plural(len(old), 'recording')}, such as {old[0]}, whose {changed} changed since")
     if todo: (store.folder/UNLISTED).touch()
     if run.cfg.encoder: results = _score_features(run, todo, features, n_workers, scheduler)
     elif scheduler: results = _score_cluster(run, todo, windows, scheduler, n_workers)
@@ -503,7 +506,8 @@ def resolve_inputs(
     found = find_recordings(data)
     if data != path and not any((path/f).exists() for f in ("train_tp.csv", "sample_submission.csv", "train")):
         more = len(find_recordings(path)) - len(found)
-        if more: print(f"left out: {more} recordings of {path} that are not in {data}; to take all, rename that folder")
+        what = plural(more, f"recording of {path} that is", f"recordings of {path} that are")
+        if more: print(f"left out: {what} not in {data}; to take all, rename that folder")
     return Inputs(data, found, _requested_ids(path, cfg, found) if split == "test" and data != path else list(found))
 
 # %% ../nbs/05_tiled_inference.ipynb #3da11b34
@@ -548,7 +552,7 @@ def predict(
     (data, found, ids), out = inputs, Path(out)
     store = Scores(out/"scores", run.species)
     run, n = with_backend(run, windows, backend, store.folder), len(run.nets)
-    print(f"{len(ids)} recordings of {data}, {n} fold{'' if n == 1 else 's'} of {run.path.name} ({run.cfg.model}), "
+    print(f"{plural(len(ids), 'recording')} of {data}, {plural(n, 'fold')} of {run.path.name} ({run.cfg.model}), "
           f"{_describe(run, windows)}, on {default_device()}")
     t, features = perf_counter(), None
     if run.cfg.encoder:
@@ -559,7 +563,7 @@ def predict(
     errors = done.errors | {k: f"no recording {k} in {data}" for k in ids if k not in found}
     write_boxes_csv(pd.DataFrame(list(errors.items()), columns=["recording", "error"]), out/"failures.csv")
     if not done.parts:
-        raise InputError(f"none of the {len(ids)} recordings can be read, see {out/'failures.csv'}; the first: "
+        raise InputError(f"none of {plural(len(ids), 'recording')} can be read, see {out/'failures.csv'}; the first: "
                          f"{next(iter(errors.values()))}")
     said = f"{done.seconds/60:.1f} minutes of sound in {t:.1f} s, {done.seconds/t:.0f} s of sound a second"
     if not done.seconds: said = "scores that were there"
@@ -572,7 +576,7 @@ def report_errors(
     out):  # Folder that holds `failures.csv`
     "Print the first errors and their number."
     for e in list(errors.values())[:10]: print(f"  left out: {e}")
-    if errors: print(f"{len(errors)} of {n} recordings failed: {Path(out)/'failures.csv'}")
+    if errors: print(f"{len(errors)} of {plural(n, 'recording')} failed: {Path(out)/'failures.csv'}")
 
 # %% ../nbs/05_tiled_inference.ipynb #883d06f6
 @command
@@ -609,10 +613,12 @@ def rfcx_predict(
         with atomic_write(out/"submission.csv") as f: table.to_csv(f, index=False)
         if not p.store.kept: p.store.remove(p.ids)
     report_errors(p.errors, len(p.ids), out)
-    if p.errors: print("their rows in submission.csv are the mean of the others")
-    print(f"{out/'submission.csv'}: {len(p.ids)} rows; {p.said}")
+    rows = "its row in submission.csv is" if len(p.errors) == 1 else "their rows in submission.csv are"
+    if p.errors: print(f"{rows} the mean of the others")
+    print(f"{out/'submission.csv'}: {plural(len(p.ids), 'row')}; {p.said}")
     return not p.errors
 
+# %% ../nbs/05_tiled_inference.ipynb #35c946b3
 def _pooled(p): # A `Prediction`; (recordings, species) scores, a file at a time
     files = progress(p.parts.values(), len(p.parts), "summary")
     return pd.concat([recording_scores(pd.read_parquet(f), p.run.activation) for f in files])
