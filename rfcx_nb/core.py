@@ -296,7 +296,7 @@ def raise_bad_rows(
     "Raise an `InputError` that names the first of the `bad` rows, if there is one."
     if not bad.any(): return
     i = np.asarray(bad).argmax()
-    more = f" (and {bad.sum()-1} more rows)" if bad.sum() > 1 else ""
+    more = f" (and {plural(bad.sum()-1, 'more row')})" if bad.sum() > 1 else ""
     value = values.iloc[i]
     if isinstance(value, np.generic): value = value.item() # its repr would name numpy
     raise InputError(f"{file}, row {values.index[i]+2}: {what}: {value!r}{more}")
@@ -364,7 +364,7 @@ def _check_keys(df, key, n_rows, file): # Raise unless `key` holds each of 0 to 
     if sorted(df[key]) != list(range(n_rows)):
         some = ", ".join(map(str, sorted(df[key])[:5]))
         raise InputError(f"{file} must have one row for each {key} from 0 to {n_rows-1}: "
-                         f"it has {len(df)} rows, {key} {some} ...")
+                         f"it has {plural(len(df), 'row')}, {key} {some} ...")
     return df.sort_values(key).reset_index(drop=True)
 
 # %% ../nbs/core.ipynb #1304c1d4

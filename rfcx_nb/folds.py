@@ -9,8 +9,8 @@ __all__ = ['RATE', 'LAG', 'PLACES', 'NOWHERE', 'FOLDS', 'read_sites', 'match_sit
 
 # %% ../nbs/01b_folds.ipynb #a568621a
 from .annotations import path_parts
-from .core import (as_path, atomic_write, csv_escape, InputError, Number, printable, progress, raise_bad_rows,
-                          read_csv_table, sanitize, working)
+from .core import (as_path, atomic_write, csv_escape, InputError, Number, plural, printable, progress,
+                          raise_bad_rows, read_csv_table, sanitize, working)
 from .parallel import parallel_map
 from .preprocess import find_recordings, open_audio
 import os, warnings
@@ -44,7 +44,7 @@ def match_sites(
     if sites and len(lost) == len(sites):
         raise InputError(f"{file} gives sites to {printable(lost[0])} ..., but the recordings are called "
                          f"{printable(min(ids))} ...: write the same names in both")
-    if lost: print(f"{file}: {len(lost)} of {len(sites)} rows are of no recording here, such as {printable(lost[0])}")
+    if lost: print(f"{file}: no recording here fits {len(lost)} of {len(sites)} rows, such as {printable(lost[0])}")
     return {k: sites[o] for k, o in row.items() if o}
 
 # %% ../nbs/01b_folds.ipynb #12cdad3f
@@ -65,9 +65,10 @@ def group_ids(
                                ("folder", folders_of(ids), "")):
         n = len(set(known.values()))
         if n >= n_folds:
-            rest = f", and {len(ids) - len(known)} recordings without one" if len(known) < len(ids) else ""
-            return {k: known.get(k, k) for k in ids}, f"folds go by {name} ({extra}{n} {name}s{rest})"
-        if n: why.append(f"{n} {name}{'s are' if n > 1 else ' is'} too few for {n_folds} folds")
+            alone = len(ids) - len(known)
+            rest = f", and {plural(alone, 'recording')} without one" if alone else ""
+            return {k: known.get(k, k) for k in ids}, f"folds go by {name} ({extra}{plural(n, name)}{rest})"
+        if n: why.append(plural(n, f"{name} is", f"{name}s are") + f" too few for {n_folds} folds")
     return {k: k for k in ids}, "folds go by recording" + (": " if why else "") + "; ".join(why)
 
 # %% ../nbs/01b_folds.ipynb #3560eeb9
@@ -202,7 +203,7 @@ def show_pairs(pairs): # Pairs of ids
     "Print which recordings are the same: the first five pairs and the number of the others."
     for a, b in pairs[:5]:
         print(f"{printable(a)} and {printable(b)} are the same recording, or nearly: kept in one fold")
-    if len(pairs) > 5: print(f"and {len(pairs) - 5} more pairs of recordings that are the same, or nearly")
+    if len(pairs) > 5: print(f"and {plural(len(pairs) - 5, 'more pair')} of recordings that are the same, or nearly")
 
 # %% ../nbs/01b_folds.ipynb #56d38e84
 NOWHERE = -1 # Fold of recordings that are held out from no network
@@ -348,9 +349,11 @@ def _check_moved(new, gone, file): # Recordings; those of `folds.csv` that are g
     moved = [(names[n], k) for k in new if (n := k.rpartition("/")[2]) in names]
     if moved:
         (old, now), n = moved[0], len(moved)
-        raise InputError(f"{n} recordings of {file} are gone, and new ones have their file names, such as {old}, now "
-                         f"{now}: if they were moved, a network would be measured on what it has learned. Move them "
-                         "back (or give rfcx_import the --recordings of then), or train under another --model_name")
+        gone = plural(n, f"recording of {file} is gone, and a new one has its file name",
+                      f"recordings of {file} are gone, and new ones have their file names")
+        raise InputError(f"{gone}, such as {old}, now {now}: if this was a move, a network would be measured on what "
+                         "it has learned. Undo it (or give rfcx_import the --recordings of then), or train under "
+                         "another --model_name")
 
 def _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers): # For `fold_boxes`: `table` with rows for `ids`
     new, file = ids - set(table.recording_id), Path(run)/"folds.csv"
@@ -361,7 +364,10 @@ def _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers): # For `fo
     group, how = group_ids(known, n_folds, sites, why)
     pairs = [o for o in find_duplicates({k: files[k] for k in group if k in files}, n_workers) if new & {*o}]
     show_pairs(pairs)
-    if len(table): print(f"{len(new)} recordings came after the run began, and get a fold in {file}")
+    if len(table):
+        came = plural(len(new), "recording came after the run began, and gets",
+                      "recordings came after the run began, and get")
+        print(f"{came} a fold in {file}")
     else:
         print(how if n_folds > 1 else "one network learns from all recordings: nothing is held out")
         joined = join_copies(group, pairs)

@@ -6,7 +6,7 @@
 __all__ = ['ENGINES', 'filterbank', 'empty_bands', 'mel_engine', 'engine_for', 'sliding_mean', 'normalize', 'LogMel']
 
 # %% ../nbs/01c_logmel.ipynb #fe98eaeb
-from .core import AudioConfig, InputError
+from .core import AudioConfig, InputError, plural
 from functools import lru_cache
 import torch.nn.functional as F, librosa, torch, warnings
 from fastai.data.core import ItemTransform
@@ -114,7 +114,7 @@ class LogMel(ItemTransform):
         wav): # (batch, n_samples) waveforms
         "(batch, n_mels, n_frames) float32 log-mel, also under autocast; raises `InputError` if `wav` is too short."
         if wav.shape[-1] <= self.sound.n_fft//2:
-            raise InputError(f"a sound of {wav.shape[-1]} samples is too short: "
+            raise InputError(f"a sound of {plural(wav.shape[-1], 'sample')} is too short: "
                              f"a window needs more than {self.sound.n_fft//2}")
         name = self.engine or engine_for(wav.device)
         with torch.autocast(wav.device.type, enabled=False):

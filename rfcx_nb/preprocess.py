@@ -11,7 +11,7 @@ __all__ = ['BLOCK_SECONDS', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE', 'UNREADAB
 # %% ../nbs/00_preprocess.ipynb #a9e10401
 from .cli import command
 from .core import (as_path, atomic_write, AudioConfig, existing_path, InputError, local_path, plain_name,
-                          printable, progress, read_csv_table, working)
+                          plural, printable, progress, read_csv_table, working)
 from .parallel import file_fingerprint, parallel_map
 import csv, os, re
 from collections import defaultdict
@@ -43,7 +43,8 @@ def _check_header(f, path): # An open `SoundFile`; its file
     name = printable(path)
     if f.format == "RAW": raise InputError(f"{name}: cannot be read as audio (no known format)") # bytes named .au
     if f.samplerate < MIN_RATE:
-        raise InputError(f"{name}: its header says {f.samplerate} samples per second, fewer than any recorder takes")
+        raise InputError(f"{name}: its header says {plural(f.samplerate, 'sample')} per second, "
+                         "fewer than any recorder takes")
     if f.format == "OGG": _check_ogg(path)
 
 def _check_ogg(path): # Raise if an Ogg stream was cut short, or joined to another
@@ -359,7 +360,7 @@ def rfcx_preprocess(
     if table: ids = read_csv_table(table, dict(recording_id=str), what).recording_id.unique()
     man = preprocess(path, split, waves, ids, sample_rate, n_workers=n_workers, scheduler=scheduler)
     bad, minutes = man[man.status != "ok"], man.samples.astype(int).sum()/sample_rate/60
-    print(f"{len(man) - len(bad)} of {len(man)} recordings are in {wave_folder(waves, split, sample_rate)}, "
+    print(f"{wave_folder(waves, split, sample_rate)} holds {len(man) - len(bad)} of {plural(len(man), 'recording')}, "
           f"{minutes:.1f} minutes at {sample_rate} Hz.")
     for e in bad.error: print(f"  left out: {e}")
     return bad.empty

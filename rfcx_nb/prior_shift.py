@@ -6,7 +6,7 @@
 __all__ = ['prior_shift', 'minmax_shift', 'em_prevalence', 'make_prior_shift']
 
 # %% ../nbs/04b_prior_shift.ipynb #06aef6aa
-from .core import InputError
+from .core import InputError, plural
 from .runs import read_prevalence
 import numpy as np, pandas as pd
 from scipy.special import expit, logit
@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 # %% ../nbs/04b_prior_shift.ipynb #c8f80498
 def _check(p, target): # Scores and prevalences as arrays; raises `InputError` if they do not fit
     x, target = np.asarray(p, float), np.asarray(target, float)
-    if target.shape != x.shape[1:]: raise InputError(f"{len(target)} prevalences for {x.shape[1]} species")
+    if target.shape != x.shape[1:]: raise InputError(f"{plural(len(target), 'prevalence')} for {x.shape[1]} species")
     bad = ~((target > 0) & (target < 1))
     if bad.any(): raise InputError(f"the prevalence of species {int(bad.argmax())} is not between 0 and 1")
     return x, target

@@ -8,6 +8,7 @@ __all__ = ['PRECISION', 'MIN_SPREAD', 'calibrate', 'Threshold', 'precision_recal
 
 # %% ../nbs/04c_thresholds.ipynb #7899a997
 from .annotations import MIN_BOXES
+from .core import plural
 from .runs import THRESHOLD_COLS
 from .scores import species_of
 from typing import NamedTuple
@@ -111,8 +112,9 @@ def species_threshold(
     own = calibrate(x, y) if min(n, (~y).sum()) >= MIN_BOXES else None
     if own and tells_apart(own, x): fit, at = own, find_threshold(expit(own[0]*x + own[1]), y, precision)
     else:
-        why = (f"{n} confirmed boxes are too few" if n < MIN_BOXES else "its boxes are not told from others" if own else
-               f"{(~y).sum()} boxes against it are too few")
+        why = (plural(n, "confirmed box is", "confirmed boxes are") + " too few" if n < MIN_BOXES else
+               "its boxes are not told from others" if own else
+               plural((~y).sum(), "box against it is", "boxes against it are") + " too few")
         notes.append(f"the threshold of all species: {why}")
     if not n: return fit, Threshold(), ["no confirmed box: never reported"]
     if fit is not own and not all_fit:
