@@ -12,7 +12,8 @@ __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips
 from .annotations import VERDICTS, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, load_json, local_path,
-                          MISSING, Number, plain_name, progress, raise_bad_rows, read_csv_table, save_json, working)
+                          MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table, save_json,
+                          working)
 from .detections import kept_scores
 from .report import recordings_of, review_page, with_media
 from .runs import load_run, tell_widths, weights_id
@@ -114,26 +115,28 @@ def drawn_season(
     then, away = check.get("recordings") or {}, f"or move {folder} away and draw again"
     gone = [k for k in then if k not in parts]
     if gone:
-        raise InputError(f"{folder}: the clips were drawn from {len(then)} recordings, and the scores of {len(gone)} "
-                         f"of them are gone, such as {gone[0]}: score them again by rfcx_detect --path, {away}")
+        raise InputError(f"{folder}: the clips were drawn from {plural(len(then), 'recording')}; the scores of "
+                         f"{plural(len(gone), 'recording')} are gone, such as those of {gone[0]}: score again by "
+                         f"rfcx_detect --path, {away}")
     season = read_season({k: parts[k] for k in then or parts}, activation, columns)
     now = season.windows.recording.value_counts().to_dict()
     other = [k for k in then if now[k] != then[k]]
     if other:
-        raise InputError(f"{folder}: {other[0]} had {then[other[0]]} windows when the clips were drawn, and has "
-                         f"{now[other[0]]} now: score it with the --tile_width of then, {away}")
+        raise InputError(f"{folder}: {other[0]} had {plural(then[other[0]], 'window')} when the clips were drawn, and "
+                         f"has {now[other[0]]} now: score it with the --tile_width of then, {away}")
     sounds = check.get("sources") or {} # earlier versions noted none
     other = [k for k in then if other_sound(sounds.get(k), season.sources[k])]
     if other:
         raise InputError(f"{folder}: {other[0]} is another sound now than when the clips were drawn, under the same "
-                         f"name ({len(other)} of {len(then)} recordings), so the verdicts are not about it. Score the "
-                         f"sounds of that time again by rfcx_detect --path, {away}")
+                         f"name ({len(other)} of {plural(len(then), 'recording')}), so the verdicts are not about it. "
+                         f"Score the sounds of that time again by rfcx_detect --path, {away}")
     n = len(season.windows)
     if not then and check.get("windows", n) != n: # a check.json without recordings
-        raise InputError(f"{folder}: the clips were drawn from {check['windows']} windows, now there are {n}: "
-                         f"take away the scores that are new, {away}")
+        raise InputError(f"{folder}: the clips were drawn from {plural(check['windows'], 'window')}, and the scores "
+                         f"now have {n}: take away the scores that are new, {away}")
     if new := len(parts) - len(now):
-        print(f"{folder}: {new} recordings were scored after the draw; the check is about the other {len(now)}")
+        print(f"{folder}: {plural(new, 'recording was', 'recordings were')} scored after the draw; the check is about "
+              f"the other {len(now)}")
     check["recordings"] = {k: now[k] for k in sorted(now)}
     check["sources"] = {k: sounds.get(k) or season.sources[k] for k in sorted(now)}
     return season
@@ -163,7 +166,7 @@ def check_page(
     names):# Species to choose from for "another species"
     "The page to judge the clips that can be heard, in random order, as HTML; empty if there is none."
     clips = with_media(df.sample(frac=1, random_state=seed), files, most=np.inf) # any part of the window counts
-    about = f"Is any part of its call in the box? Draw {seed}, {len(clips)} clips, in random order."
+    about = f"Is any part of its call in the box? Draw {seed}, {plural(len(clips), 'clip')}, in random order."
     return review_page(clips, df.species.iloc[0], about, names=names, one=True) if clips else ""
 
 # %% ../nbs/09c_check.ipynb #76bd9ec6
@@ -200,7 +203,8 @@ def _verdict_files(path): # Folder -> the csv files in it, at any depth; of two 
     tables = [f for f in files if f.suffix.lower() in (".csv", ".xlsx", ".xls", ".ods", ".numbers", ".tsv")]
     mine = {f: read(f) for f in tables}
     files, away = [f for f in tables if mine[f]], [f for f in tables if not mine[f] and f.name != "checked.csv"]
-    if away: print(f"not read: {len(away)} tables that are no csv with verdicts, the first: {away[0]}")
+    if away: print(f"not read: {plural(len(away), 'table that is', 'tables that are')} no csv with verdicts, the "
+                   f"first: {away[0]}")
     copy = {f: re.fullmatch(r"(.*?)(?: ?\((\d+)\))?", f.stem) for f in files} # verdicts (1) came after verdicts
     group = {f: (f.parent, m[1]) for f, m in copy.items()}
     saved = {g: max(f.stat().st_mtime for f in files if group[f] == g) for g in set(group.values())}
@@ -258,8 +262,8 @@ def last_verdicts(said): # From `match_verdicts`, one after the other
     if len(differ):
         o = differ.iloc[0]
         files = said[(said[CLIP] == o[CLIP]).all(axis=1)].file.unique()
-        print(f"{len(differ)} clips have two different verdicts, the first: {o.species} in {o.recording} at "
-              f"{o.start:g} s, in {' and '.join(files)}; the last counts, here that in {o.file}")
+        print(f"{plural(len(differ), 'clip has', 'clips have')} two different verdicts, the first: {o.species} in "
+              f"{o.recording} at {o.start:g} s, in {' and '.join(files)}; the last counts, here that in {o.file}")
     return last
 
 # %% ../nbs/09c_check.ipynb #c1d68efa
@@ -314,7 +318,7 @@ def show_field(
     fig = Figure(figsize=(10, 2.3*-(-n//3)), dpi=90, layout="constrained")
     axs = list(fig.subplots(-(-n//3), 3, squeeze=False, sharey=True).flat)
     for ax, j, t in zip(axs, judged.values(), field.itertuples()):
-        show_curve(j, ax, f"{t.species[:30]}: {t.judged} clips, {t.yes} with a call", at=t.logit)
+        show_curve(j, ax, f"{t.species[:30]}: {plural(t.judged, 'clip')}, {t.yes} with a call", at=t.logit)
     axs[0].legend(fontsize=7)
     for ax in axs[n:]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
@@ -333,7 +337,7 @@ def describe_field(
         if old and t.judged < MIN_CLIPS: left = f"the threshold of the field, {old}, stays"
         elif old: left = f"the threshold of the field, {old}, is withdrawn; " + left.replace("stays", "counts again")
         return f"{s}; {t.note}: {left}"
-    more = f", {t.more:.0f} more clips for ±.05" if t.more else ""
+    more = f", {plural(round(t.more), 'more clip')} for ±.05" if t.more else ""
     return (f"{s}; threshold from {t.judged} clips of the field, {t.date}: precision {t.precision:.2f} "
             f"({t.precision_low:.2f} to {t.precision_high:.2f}), recall {t.recall:.2f} ({t.recall_low:.2f} to "
             f"{t.recall_high:.2f}){more}")
@@ -367,16 +371,18 @@ def check_settings(
 def _draw(season, check, wanted, n, seed, table, files, names, checks): # As in `rfcx_check`
     done = {d["species"]: d["n"] for d in check["draws"] if d["seed"] == seed}
     other = [done[s] for s in wanted if done.get(s, n) != n]
-    if other: raise InputError(f"seed {seed} has drawn {other[0]} clips already: give another --seed to add clips")
+    if other:
+        raise InputError(f"seed {seed} has drawn {plural(other[0], 'clip')} already: give another --seed to add clips")
     check["draws"] += [dict(species=s, name=names[s], n=n, seed=seed) for s in wanted if s not in done]
     samples = sample_season(season, wanted, table, check["draws"], check["bins"])
     checks.mkdir(exist_ok=True)
     save_json(check, checks/"check.json")
     pages = write_pages(samples, files, seed, names, checks)
     most = max((o.seed == seed).sum() for o in samples.values())
-    print(f"{checks}: {len(pages)} pages with {most} clips each, of {season.windows.recording.nunique()} recordings; "
-          "judge them, then give the verdicts.csv that they save to rfcx_check --verdicts")
-    if most < n: print(f"  not {n} clips: there are {len(season.windows)} windows, and each is drawn once")
+    print(f"{checks}: {plural(len(pages), 'page')} of {plural(most, 'clip')}, from "
+          f"{plural(season.windows.recording.nunique(), 'recording')}; judge them, then give the verdicts.csv that "
+          "each page saves to rfcx_check --verdicts")
+    if most < n: print(f"  not {plural(n, 'clip')}: each window is drawn once, of {len(season.windows)} in all")
 
 def _judge(season, check, verdicts, said, wanted, table, precision, widths, checks, folder): # As in `rfcx_check`
     samples = sample_season(season, list(range(len(table))), table, check["draws"], check["bins"])
@@ -398,9 +404,10 @@ def _judge(season, check, verdicts, said, wanted, table, precision, widths, chec
         print(describe_field(t, table.threshold.iloc[t.species_id], dates.get(t.species_id, "")))
     unsure, found = (said.verdict == "unsure").sum(), field.logit.notna().sum()
     earlier = len(said) - len(new[CLIP].drop_duplicates())
-    of = f" ({earlier} of them in files that were read before; {kept} has them)" if earlier else ""
-    uses = f"{found} thresholds, which rfcx_detect uses" if found else "no threshold from these clips"
-    print(f"{folder/'field.csv'}: {len(field)} species, {len(said) - unsure} clips judged, {unsure} unsure{of}; {uses}")
+    of = f" ({earlier} from files that were read before, kept in {kept})" if earlier else ""
+    uses = f"{plural(found, 'threshold')}, which rfcx_detect uses" if found else "no threshold from these clips"
+    print(f"{folder/'field.csv'}: {len(field)} species, {plural(len(said) - unsure, 'clip')} judged, {unsure} "
+          f"unsure{of}; {uses}")
 
 # %% ../nbs/09c_check.ipynb #e1372e0d
 @command

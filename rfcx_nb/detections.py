@@ -10,8 +10,8 @@ __all__ = ['DETECTION_COLS', 'GAP', 'WRITERS', 'Merged', 'merge_windows', 'detec
 from .annotations import write_audacity, write_boxes_csv, write_per_recording, write_raven
 from .backends import check_backend
 from .cli import command
-from .core import (atomic_write, InputError, load_json, local_path, plain_name, printable, progress, save_json,
-                          working)
+from .core import (atomic_write, InputError, load_json, local_path, plain_name, plural, printable, progress,
+                          save_json, working)
 from .metrics import PR_COLS
 from .runs import field_thresholds, load_run
 from .scores import finest_scores, read_note, read_settings, season_id, species_of, UNLISTED
@@ -273,10 +273,11 @@ def rfcx_detect(
         (p.store.folder/UNLISTED).unlink(missing_ok=True)
     report_errors(p.errors, len(p.ids), out)
     if left:
-        print(f"  left out: {len(left)} kept scores, such as {printable(left[0])}, of recordings that the last --path "
-              "did not find or could not read")
+        print(f"  left out: {plural(len(left), 'file')} of kept scores, such as {printable(left[0])}, since the last "
+              "--path did not find or could not read the recording")
     found = set(df.species)
-    print(f"{out}: {len(df)} detections of {len(found)} of {len(table)} species in {len(p.parts)} recordings; {p.said}")
+    print(f"{out}: {plural(len(df), 'detection')} of {len(found)} of {len(table)} species in "
+          f"{plural(len(p.parts), 'recording')}; {p.said}")
     silent = table.species[table.threshold.notna() & ~table.species.isin(found)] # those without one were named before
     if len(silent): print(f"  no detection of {', '.join(silent)}")
     return not p.errors

@@ -10,7 +10,7 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'drawn_groups', 'event_figures'
 from .annotations import (check_rows, durations, match_recordings, read_species_ids, read_tables,
                                  write_boxes_csv)
 from .cli import command
-from .core import as_path, existing_path, InputError, output_file
+from .core import as_path, existing_path, InputError, output_file, plural
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
 from .report import read_detections, read_failures, site_of
@@ -142,10 +142,11 @@ def _read_truth(
     wrong = [o for o in wrong if (as_path(boxes)/o[0]).read_bytes().strip()] # an empty track: no call in its recording
     if wrong: raise InputError(wrong[0][3])
     seconds, bad = durations(found)
-    if bad: print(f"  cannot be read as audio, so calls in them count as missed: {len(bad)}, such as {min(bad)}")
+    if bad: print(f"  {plural(len(bad), 'recording')}, such as {min(bad)}: cannot be read as audio, so calls there "
+                  "count as missed")
     df = check_rows(match_recordings(df, found, recordings), seconds)
     if n := (df.wrong == "not judged").sum():
-        print(f"  {n} rows of {boxes} are not judged: they are no calls here, and a detection there is wrong")
+        print(f"  {plural(n, 'row')} of {boxes}: not judged, so no call here, and a detection there is wrong")
     df = df[df.is_tp & (df.wrong != "the same box again") | df.wrong.str.startswith("verdict is neither")]
     for o in df[df.wrong != ""].itertuples(): raise InputError(f"{o.table}, row {o.row}: {o.wrong}")
     if not len(df): raise InputError(f"{boxes} names no call")
@@ -163,8 +164,8 @@ def _describe_figures(t): # Row of `evaluate`
     def show(k):
         v, low, high = (getattr(t, o) for o in (k, f"{k}_low", f"{k}_high"))
         return ("-" if v != v else f"{v:.2f}") + (f" ({low:.2f} to {high:.2f})" if low == low else "")
-    return (f"  {t.species}: {t.calls} calls in {t.recordings} recordings, {t.detections} detections; "
-            f"precision {show('precision')}, "
+    return (f"  {t.species}: {plural(t.calls, 'call')} in {plural(t.recordings, 'recording')}, "
+            f"{plural(t.detections, 'detection')}; precision {show('precision')}, "
             f"recall {show('recall')}, F1 {show('f1')}, average precision {show('ap')}")
 
 # %% ../nbs/10a_evaluate.ipynb #b831a8ab
@@ -193,18 +194,19 @@ def rfcx_evaluate(
         raise InputError(f"no recording of {detections} ({min(away)}, ...) is in {recordings} ({min(found)}, ...): "
                          "give the folder that was searched, with the same folders below it")
     if away:
-        print(f"  {len(away)} recordings with detections, such as {min(away)}, are not in {recordings}: not counted")
+        print(f"  {plural(len(away), 'recording')} with detections, such as {min(away)}: not in {recordings}, so not "
+              "counted")
     if f.parent == as_path(detections):
         late, bad = set(found) - set(scored_recordings(f.parent, found)), read_failures(f.parent)
-        missed = "so calls in them count as missed"
-        if o := late & bad: print(f"  {len(o)} recordings, such as {min(o)}, could not be read, {missed}")
+        missed = "so calls there count as missed"
+        if o := late & bad: print(f"  {plural(len(o), 'recording')}, such as {min(o)}: could not be read, {missed}")
         if o := late - bad:
-            print(f"  {len(o)} recordings, such as {min(o)}, were not scored, {missed}: run rfcx_detect again")
+            print(f"  {plural(len(o), 'recording')}, such as {min(o)}: not scored, {missed}; run rfcx_detect again")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap, by=by)
     write_boxes_csv(res.round(4), out)
     for t in res.itertuples(): print(_describe_figures(t))
-    print(f"{out}: {len(found)} recordings; intervals of 90 % by bootstrap over {by}s")
+    print(f"{out}: {plural(len(found), 'recording')}; intervals of 90 % by bootstrap over {by}s")
 
 # %% ../nbs/10a_evaluate.ipynb #44893ec4
 @dataclass
@@ -236,7 +238,8 @@ def compare(
     sa, sb, n = (np.bincount(ids, o) for o in (sa, sb, n))
     sa, sb, n = sa[n > 0], sb[n > 0], n[n > 0]
     if len(n) < MIN_RECORDINGS:
-        raise InputError(f"{len(n)} recordings or sites have a label: at least {MIN_RECORDINGS} are needed")
+        with_label = plural(len(n), "recording or site has", "recordings or sites have") + " a label"
+        raise InputError(f"{with_label}: at least {MIN_RECORDINGS} are needed")
     w = resample_weights(len(n))
     xa, xb = w @ sa/(w @ n), w @ sb/(w @ n)
     return Compared(*((float(o[0]), *bootstrap_bounds(o[1:], len(n), level)) for o in (xa, xb, xb - xa)), len(n))
@@ -255,7 +258,7 @@ def read_pair(
             raise InputError(f"{f} and {truth} differ in the species {', '.join(sorted(set(o) ^ set(t))[:3])}")
         lost = t.index.difference(o.index)
         if len(lost):
-            more = f" and {len(lost) - 1} others" if len(lost) > 1 else ""
+            more = f" and {plural(len(lost) - 1, 'other')}" if len(lost) > 1 else ""
             raise InputError(f"{f} has no row for recording {lost[0]}{more}")
     return x.loc[t.index, list(t)], y.loc[t.index, list(t)], t
 
@@ -267,7 +270,8 @@ def rfcx_compare(
     level:float=.9,    # Of the intervals
     by:str="recording"): # What the bootstrap draws: recording, or site (from the recordings' names)
     "Compare two submissions: LWLRAP, its difference, and intervals by paired bootstrap."
-    if len(submissions) != 2: raise InputError(f"{len(submissions)} submissions are given: two are compared")
+    if (n := len(submissions)) != 2:
+        raise InputError(plural(n, "submission is", "submissions are") + " given: two are compared")
     if not .5 <= level < 1: raise InputError(f"level is {level}: it must be at least .5 and below 1")
     x, y, t = read_pair(*submissions, truth)
     group = drawn_groups(t.index, by)

@@ -11,8 +11,8 @@ __all__ = ['AUDIOMOTH_COMMENT', 'CLOCK_YEARS', 'DAY', 'QUEUES', 'STYLE', 'SCRIPT
 # %% ../nbs/06a_report.ipynb #b93151fb
 from .annotations import FILENAME_TIME, name_time, SOUNDTRAP, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, existing_path, InputError, load_json, Number, printable, progress,
-                          raise_bad_rows, read_csv_table)
+from .core import (atomic_write, existing_path, InputError, load_json, Number, plural, printable,
+                          progress, raise_bad_rows, read_csv_table)
 from .parallel import file_fingerprint, Parts
 from .plot import MP3_RATES, sound_uri
 from .preprocess import find_recordings, open_audio
@@ -207,7 +207,7 @@ def with_media(
     with ThreadPoolExecutor(os.cpu_count()) as ex: # what takes time is done outside Python
         got = list(progress(ex.map(cut, df.itertuples(index=False)), len(df), "sounds"))
     lost = [(k, o) for k, o in zip(df.recording, got) if isinstance(o, str)]
-    if lost: print(f"{len(lost)} of {len(df)} sounds are left out, the first: {lost[0][0]} cannot be read "
+    if lost: print(f"left out: {len(lost)} of {plural(len(df), 'sound')}, the first: {lost[0][0]} cannot be read "
                    f"({lost[0][1]})")
     return [o for o in got if not isinstance(o, str)]
 
@@ -580,7 +580,7 @@ def review_page(
 
 # %% ../nbs/06a_report.ipynb #9f74b6f2
 def _activity(k, what, df): # Number of the species, "" for all; its name; its detections -> a section of the page
-    n = f"{len(df)} detections in {df.recording.nunique()} recordings"
+    n = f"{plural(len(df), 'detection')} in {plural(df.recording.nunique(), 'recording')}"
     return f'<section class="activity" data-species="{k}"><p>{_isolated(what)}: {n}</p>{activity_charts(df)}</section>'
 
 def report_page(
@@ -625,12 +625,13 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
         try: said = read_schema(store.path(k)).metadata[b"PANDAS_ATTRS"]
         except (OSError, KeyError, pa.ArrowInvalid): continue # it has no scores here, or `kept_scores` will say so
         if other_sound(json.loads(said)["source"], [*file_fingerprint(f), f.suffix.lower()]): other.append(k)
-    why = "other sounds than those that were scored, under the same names"
+    what = plural(len(other), "file that is not the sound that was scored under its name",
+                  "files that are not the sounds that were scored under their names")
     if len(other) == len(files):
-        raise InputError(f"all {len(files)} files are {why}, the first: {printable(files[other[0]])}; say by "
-                         "--recordings where the others are, or score these by rfcx_detect --path")
-    if other: print(f"left out: {len(other)} files that are {why}, the first: {printable(files[other[0]])}; say by "
-                    "--recordings where the others are")
+        raise InputError(f"nothing is here but {what}, the first: {printable(files[other[0]])}; say by --recordings "
+                         "where the scored recordings are, or score these by rfcx_detect --path")
+    if other: print(f"left out: {what}, the first: {printable(files[other[0]])}; say by --recordings where the scored "
+                    "recordings are")
     gone = set(other)
     return {k: f for k, f in files.items() if k not in gone}
 
@@ -649,9 +650,9 @@ def recordings_of(
 
 # %% ../nbs/06a_report.ipynb #7a3a541c
 def _summary(df, found, bad): # Detections; dict of files; recordings that could not be read. The text below the title
-    return (f"{len(df)} detections of {df.species.nunique()} species in {df.recording.nunique()} of "
-            f"{len(set(found) | set(df.recording))} "
-            "recordings" + (f", of which {len(bad)} could not be read, see failures.csv" if bad else "") +
+    return (f"{plural(len(df), 'detection')} of {df.species.nunique()} species in {df.recording.nunique()} of "
+            f"{plural(len(set(found) | set(df.recording)), 'recording')}" +
+            (f"; {plural(len(bad), 'recording')} could not be read, see failures.csv" if bad else "") +
             ". Times as the recorders' clocks had them. A score, from 0 to 1, puts detections in order. It is roughly "
             "a probability if rfcx_check has judged clips of these recordings, and otherwise it is not a probability.")
 
@@ -669,8 +670,8 @@ def rfcx_report(
     if lost and len(lost) == df.recording.nunique():
         raise InputError(f"none of the recordings with detections, such as {lost[0]}, is in the folder of recordings: "
                          "give by --recordings the folder that was searched, with the same folders below it")
-    if lost: print(f"{len(lost)} recordings are not there any more, the first: {lost[0]}; --recordings says where "
-                   "they are")
+    if lost: print(f"{plural(len(lost), 'recording is', 'recordings are')} not there any more, the first: {lost[0]}; "
+                   "--recordings says where the recordings are")
     def said(k): return "" if own_time(k) or k not in found else comment(found[k])
     when = {k: start_time(k, said(k)) for k in progress(df.recording.unique(), desc="times")}
     out = path/"report.html"
@@ -679,7 +680,8 @@ def rfcx_report(
     with atomic_write(out) as f: f.write_text(text, encoding="utf-8")
     size = out.stat().st_size/1e6
     hint = "; a smaller --each makes a page for a phone" if size > 50 else ""
-    print(f"{out}: {n} detections to judge, {size:.1f} MB{hint}; rfcx_import reads the verdicts.csv that it saves")
+    print(f"{out}: {plural(n, 'detection')} to judge, {size:.1f} MB{hint}; rfcx_import reads the verdicts.csv that it "
+          "saves")
 
 # %% ../nbs/06a_report.ipynb #bea8c4cb
 class Review:
@@ -704,7 +706,8 @@ class Review:
 
     def show(self):
         "Show the detection that is to be judged."
-        if self.i >= len(self.picks): self.view.value = f"<p>All {len(self.picks)} are judged.</p>"; return
+        n = len(self.picks)
+        if self.i >= n: self.view.value = f"<p>All judged: {plural(n, 'detection')}.</p>"; return
         c = self.picks[self.i]
         name, where = html.escape(c["species"]), html.escape(c["recording"])
         self.view.value = (f"<p>{self.i + 1} of {len(self.picks)}: <b>{name}</b>, score {c['score']:.2f}, "

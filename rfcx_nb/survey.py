@@ -11,8 +11,8 @@ __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_st
 # %% ../nbs/10_survey.ipynb #290adee2
 from .annotations import durations, matcher, other_folders, tell_moved, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, MISSING, Number, printable,
-                          progress, raise_bad_rows, read_csv_table, sanitize, working)
+from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, MISSING, Number, plural,
+                          printable, progress, raise_bad_rows, read_csv_table, sanitize, working)
 from .metrics import PR_COLS
 from .report import (clock_was_set, comment, name_time, own_time, read_detections, read_failures, recordings_of,
                             site_of, start_time)
@@ -187,7 +187,8 @@ def recordings_table(
         start, offset = local_start(o["start"], o["utc_offset"], zone) if o["start"] else (None, None)
         rows.append(o | dict(site=sanitize(o["site"]), start=start, utc_offset=offset))
     for c, ks in other.items():
-        if ks: print(f"  {c} of {len(ks)} recordings is taken from the table, though {ks[0][0]} has {ks[0][1]}")
+        if ks: print(f"  {c} of {plural(len(ks), 'recording')} is taken from the table, though {ks[0][0]} has "
+                     f"{ks[0][1]}")
     kinds = dict(start="datetime64[ns]") | dict.fromkeys(("utc_offset", "seconds", "latitude", "longitude"), float)
     return pd.DataFrame(rows, columns=RECORDING_COLS).astype(kinds), bad
 
@@ -196,16 +197,17 @@ def unknown(df): # From `recordings_table`
     "Sentences that name what is not known of the recordings."
     res, lost = [], df.start.isna()
     reset = lost & np.array([name_time(k)[0] is not None for k in df.recording], bool)
-    for c, bad, what in (("start", lost & ~reset, "no start: they count for their site, not for hours and days"),
-                         ("start", reset, "the time of a clock that was never set: they count for their site, not for "
-                          "hours and days, unless --table gives their start"),
-                         ("site", df.site == "", "no site: they count as one site without a name"),
+    for c, bad, what in (("start", lost & ~reset, "no start, so counted for the site, not for hours and days"),
+                         ("start", reset, "the time of a clock that was never set, so counted for the site, not for "
+                          "hours and days, unless --table gives the start"),
+                         ("site", df.site == "", "no site, so counted as one site without a name"),
                          ("start", ~lost & df.duplicated(["site", "start"], keep=False), "the same start as another "
-                          "one of their site, perhaps that of a folder: hours and days count both"),
+                          "one of the site, perhaps that of a folder, so hours and days count both"),
                          ("utc_offset", df.utc_offset.isna() & df.start.notna(),
-                          "no UTC offset: their times are those of the recorder's clock")):
+                          "no UTC offset, so times are those of the recorder's clock")):
         if bad.any():
-            res.append(f"{bad.sum()} of {len(df)} recordings, such as {df.recording[bad].iloc[0]}, have {what}")
+            of = f"{bad.sum()} of {plural(len(df), 'recording')}"
+            res.append(f"{of}, such as {df.recording[bad].iloc[0]}: {what}")
     o = df.utc_offset[~lost].dropna()
     if len(o) and o.max() - o.min() > 1: # more than summer time
         res.append(f"the recorders' clocks differ: UTC offsets from {o.min():g} to {o.max():g} hours; --timezone turns "
@@ -419,7 +421,7 @@ def draw_sites(
         for o in (ax.xaxis, ax.yaxis): o.set_major_locator(MaxNLocator(3))
         ax.set(xlim=(x.min() - pad, x.max() + pad), ylim=(y.min() - pad, y.max() + pad), xlabel="longitude",
                ylabel="latitude" if s == names[0] else "")
-        ax.set_title(f"{s[:40]}: {there.sum()} of {len(sites)} sites", fontsize=11)
+        ax.set_title(f"{s[:40]}: {there.sum()} of {plural(len(sites), 'site')}", fontsize=11)
     for ax in axs[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
     return True
@@ -473,11 +475,11 @@ def _remove_earlier(out): # Folder of a survey -> without the files that a surve
 def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
     res = scored_recordings(folder, files)
     if not res:
-        raise InputError(f"{folder/'scores'} has scores of none of the {len(files)} recordings: give by "
+        raise InputError(f"{folder/'scores'} has no scores of the {plural(len(files), 'recording')}: give by "
                          "--recordings the folder that was searched, or run rfcx_detect")
     if len(res) < len(files):
-        print(f"  {len(files) - len(res)} recordings, such as {min(set(files) - set(res))}, were not scored yet and do "
-              "not count as effort: run rfcx_detect with --path again")
+        print(f"  {plural(len(files) - len(res), 'recording')}, such as {min(set(files) - set(res))}: not scored yet, "
+              "so not counted as effort; run rfcx_detect with --path again")
     return res
 
 # %% ../nbs/10_survey.ipynb #f28c78c3
@@ -513,7 +515,7 @@ def _write_survey(
 def _describe_species(t): # Row of the summary
     "One sentence for a person."
     when = f", {t.first:%Y-%m-%d} to {t.last:%Y-%m-%d}" if pd.notna(t.first) else ""
-    s = (f"  {t.species}: present at {t.sites} of {t.of_sites} sites{when}, {t.per_hour:.2f} detections per "
+    s = (f"  {t.species}: present at {t.sites} of {plural(t.of_sites, 'site')}{when}, {t.per_hour:.2f} detections per "
          "recorder-hour")
     if t.precision == t.precision:
         s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}"
@@ -548,7 +550,7 @@ def rfcx_survey(
     found, files, failed = read_detections(path/"detections.csv"), recordings_of(path, recordings), read_failures(path)
     given = read_recordings(table, sites_of(list(files), site)) if table else None
     df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
-    if not len(df): raise InputError(f"none of the {len(files)} recordings can be read")
+    if not len(df): raise InputError(f"of {plural(len(files), 'recording')}, none can be read")
     e, d = effort(df), place_detections(found, df)
     limits = read_note(path).get("threshold", {}) # a species without one is never reported, so its 0 would say nothing
     names = sorted({*d.species, *(s for s, v in limits.items() if v is not None)})
@@ -562,10 +564,11 @@ def rfcx_survey(
     if not find_spec("guano") and (said := next(filter(has_guano, waves), None)):
         print(f"  {printable(said)} holds GUANO metadata, which is not read: pip install guano")
     lost = len(failed) + len(bad)
-    if lost: print(f"  {lost} recordings could not be read and do not count as effort")
+    if lost: print("  " + plural(lost, "recording could not be read and is", "recordings could not be read and are") +
+                   " not counted as effort")
     if len(d) < len(found):
-        print(f"  {len(found) - len(d)} detections are not counted: their recordings are not there, cannot be read, "
-              "were not scored or are shorter")
+        print(f"  {plural(len(found) - len(d), 'detection is', 'detections are')} not counted: the recording is not "
+              "there, cannot be read, was not scored or is shorter")
     here = summary.detections > 0
     for t in summary[here].itertuples(): print(_describe_species(t))
     if not here.all():
@@ -574,7 +577,7 @@ def rfcx_survey(
     if rule:
         print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
               "activity.png count all detections")
-    met = f", of which {len(counts)} meet the rule" if rule else ""
+    met = f"; the rule counts {len(counts)}" if rule else ""
     hours = round(e.hours.sum(), 1) if e.hours.sum() >= 1 else round(e.hours.sum(), 3)
-    print(f"{path/'survey'}: {hours} recorder-hours at {e.site.nunique()} sites, {here.sum()} species, "
-          f"{len(d)} detections{met}")
+    print(f"{path/'survey'}: {hours} recorder-hours at {plural(e.site.nunique(), 'site')}, {here.sum()} species, "
+          f"{plural(len(d), 'detection')}{met}")
