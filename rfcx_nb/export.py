@@ -10,7 +10,7 @@ __all__ = ['OUTPUTS', 'OnnxLogMel', 'window_starts', 'OnnxModel', 'metadata', 'w
 from . import __version__
 from .backends import need_onnx, to_onnx
 from .cli import command
-from .core import atomic_write, InputError, local_path, output_file, plain_name
+from .core import atomic_write, InputError, local_path, output_file, plain_name, plural
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
 from .runs import field_thresholds, load_config, load_run
@@ -201,6 +201,6 @@ def rfcx_export(
         if not off < 1e-3:
             raise InputError(f"{cfg.model} as ONNX differs from PyTorch by {off:.1g}: nothing was written; another "
                              "network or another version of torch may do")
-    print(f"{out}: {len(run.nets)} fold{'' if len(run.nets) == 1 else 's'} of {model_name} ({cfg.model}), "
+    print(f"{out}: {plural(len(run.nets), 'fold')} of {model_name} ({cfg.model}), "
           f"{out.stat().st_size/1e6:.1f} MB, windows of {tile_width*cfg.frame_seconds:.2f} s, at most {off:.0e} from "
           "PyTorch's logits")

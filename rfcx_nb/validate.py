@@ -8,7 +8,7 @@ __all__ = ['species_report', 'mean_auc', 'show_curves', 'noise_clips', 'drop_cho
 
 # %% ../nbs/05a_validate.ipynb #6bbe2995
 from .cli import command
-from .core import as_path, atomic_write, InputError, local_path, plain_name, working
+from .core import as_path, atomic_write, InputError, local_path, plain_name, plural, working
 from .crops import species_bands
 from .folds import fold_boxes, held_out, read_folds
 from .preprocess import find_recordings
@@ -93,7 +93,8 @@ def drop_chosen(boxes): # Box table
     "The boxes that no model chose, which may validate; prints how many are not counted."
     if "chosen" not in boxes or not (boxes.chosen != "").any(): return boxes
     free = boxes.chosen == ""
-    print(f"{(~free).sum()} boxes that a model chose (rfcx_find --next) are not counted: they are no sample")
+    print(plural((~free).sum(), "box that a model chose (rfcx_find --next) is", "boxes that a model chose (rfcx_find "
+                 "--next) are") + " not counted: chosen boxes are no sample")
     return boxes[free]
 
 # %% ../nbs/05a_validate.ipynb #ee1ea7fb
@@ -225,6 +226,6 @@ def rfcx_validate(
     _print_report(report, table, precision, folder)
     others = f" and against other species {report.rank_auc.mean():.3f}" if len(names) > 1 else ""
     print(f"proxy {mean_auc(report):.3f}: mean of ROC-AUC confirmed against denied {report.auc.mean():.3f}{others}, "
-          f"out of fold, {len(boxes)} boxes, "
+          f"out of fold, {plural(len(boxes), 'box', 'boxes')}, "
           f"{held.scores.fold.nunique()} of {run.cfg.n_folds} folds; {folder/'validation.csv'}, {folder/'curves.png'}")
     return mean_auc(report)
