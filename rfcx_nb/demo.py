@@ -7,7 +7,7 @@ __all__ = ['score_message', 'draw', 'rfcx_demo']
 
 # %% ../nbs/demo.ipynb #b2d9aa4b
 from .cli import command
-from .core import existing_path, InputError, load_json, local_path
+from .core import existing_path, InputError, load_json, local_path, plural
 from .crops import species_names
 from .forest import make_forest
 from .metrics import score_submission, with_interval
@@ -25,7 +25,7 @@ def score_message(
     "Two lines for the user: the score with its floors, and whether the network has learned."
     gain = res["lwlrap"] - res["constant"]
     value = with_interval(res["lwlrap"], res["low"], res["high"])
-    score = (f"LWLRAP {value} on {res['n']} test recordings; floors: random {res['random']:.3f}, "
+    score = (f"LWLRAP {value} on {plural(res['n'], 'test recording')}; floors: random {res['random']:.3f}, "
              f"the same row for every recording, ordered by true prevalence, {res['constant']:.3f}")
     if gain > .02: return f"{score}\nIt has learned: {gain:.3f} above the higher floor."
     return (f"{score}\nIt has NOT learned more than how frequent the species are ({gain:+.3f} to the higher floor): "

@@ -7,7 +7,8 @@ __all__ = ['soft_labels', 'cap_prevalence', 'score_train_set', 'check_soft_teach
 
 # %% ../nbs/07_pseudo_labels.ipynb #47910133
 from .cli import command
-from .core import as_path, atomic_write, InputError, load_json, local_path, plain_name, save_json, working
+from .core import (as_path, atomic_write, InputError, load_json, local_path, plain_name, plural, save_json,
+                          working)
 from .crops import labelled_boxes, read_boxes, window_targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
@@ -118,7 +119,7 @@ def _train_round(
         save_json(how, new/"pseudo.json")
     df = pseudo_table(replace(cfg, pseudo=str(file)))
     means = df[list(cfg.species)].mean().to_numpy()
-    print(f"{new.name}: {len(df)} windows, {means.sum():.2f} species per window by the guesses of {old.name}")
+    print(f"{new.name}: {plural(len(df), 'window')}, {means.sum():.2f} species per window by the guesses of {old.name}")
     rfcx_train(model_name=new.name, models=new.parent, **kw, **{**asdict(cfg), "precision": "auto", "pseudo": str(file),
                                                                    "species": ()})
     return means
@@ -147,8 +148,9 @@ def rfcx_pseudo_label(
     kw, models = dict(path=path, waves=waves, n_workers=n_workers), local_path(models, "models")
     best_run, means = models/plain_name(model_name, "model_name"), None
     check_soft_teacher(best_run, cfg := load_config(best_run))
-    if len(list(best_run.glob("fold*/weights.safetensors"))) < cfg.n_folds:
-        raise InputError(f"{best_run} has {cfg.n_folds} folds, and not all are trained: train the others first")
+    if (n := len(list(best_run.glob("fold*/weights.safetensors")))) < cfg.n_folds:
+        raise InputError(f"{best_run}: {n} of {plural(cfg.n_folds, 'fold')} trained, but all are needed: train the "
+                         "rest first")
     validated = thresholds_note(best_run) # its thresholds stay as they are
     best = held_out_proxy(path, best_run, waves, n_workers) if validated else rfcx_validate(
         model_name=model_name, models=models, **kw)

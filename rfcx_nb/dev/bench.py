@@ -17,7 +17,7 @@ from ..augment import audio_augment
 from ..backbones import create_model
 from ..backends import cpu_name, fastest, has_bf16, to_backend, train_precision
 from ..cli import command
-from ..core import AudioConfig, InputError, load_json, save_json
+from ..core import AudioConfig, InputError, load_json, plural, save_json
 from ..crops import CropDataset, read_boxes, read_crop, window_samples
 from ..forest import make_forest
 from ..logmel import filterbank, LogMel, normalize
@@ -93,7 +93,7 @@ def machine():
     bf16 = " with bf16" if has_bf16() else ""
     packages = "torch timm fastai nnAudio librosa audiomentations soundfile soxr numpy".split()
     versions = ", ".join(f"{k} {importlib.metadata.version(k)}" for k in packages)
-    return (f"{os.cpu_count()} cores of {cpu_name()}{bf16}, {gb:.0f} GB, {platform.system()}; "
+    return (f"{plural(os.cpu_count(), 'core')} of {cpu_name()}{bf16}, {gb:.0f} GB, {platform.system()}; "
             f"Python {platform.python_version()}, {versions}")
 
 # %% ../../nbs/bench.ipynb #088d5070
@@ -599,7 +599,8 @@ def _line(r): # A row -> a line of Markdown
     return f"| {' | '.join(cells)} |"
 
 def _notes(rows): # Rows -> sentences below the table
-    yield f"Seconds are medians of at least {min(r['rounds'] for r in rows)} interleaved rounds (least-most)."
+    n = min(r["rounds"] for r in rows)
+    yield f"Seconds are medians of at least {plural(n, 'interleaved round')} (least-most)."
     for r in rows:
         if "peak_mb" in r:
             yield f"Peak memory of {r['stage']}: " + ", ".join(f"{v} MB for {k}" for k, v in r["peak_mb"].items()) + "."
