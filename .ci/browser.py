@@ -79,7 +79,7 @@ class Page:
     def verdicts(self): return {int(k): v for k, v in self("state.said").items()}
 
     def saved(self): # The text of the table that the button saves
-        file = self.folder/"verdicts.csv"
+        file = self.folder/self("document.body.dataset.save")
         file.unlink(missing_ok=True)
         self.click("[data-do=save]")
         wait(file.exists, "nothing was saved")

@@ -167,7 +167,8 @@ def check_page(
     "The page to judge the clips that can be heard, in random order, as HTML; empty if there is none."
     clips = with_media(df.sample(frac=1, random_state=seed), files, most=np.inf) # any part of the window counts
     about = f"Is any part of its call in the box? Draw {seed}, {plural(len(clips), 'clip')}, in random order."
-    return review_page(clips, df.species.iloc[0], about, names=names, one=True) if clips else ""
+    save = f"verdicts_{file_name(df.species.iloc[0])[:40]}_{seed}.csv" # so that files of all pages fit into one folder
+    return review_page(clips, df.species.iloc[0], about, names=names, one=True, save=save) if clips else ""
 
 # %% ../nbs/09c_check.ipynb #76bd9ec6
 VERDICT_COLS = ["recording", "start", "end", "low", "high", "species", "score", "verdict", "other", "note"]
@@ -211,13 +212,13 @@ def _verdict_files(path): # Folder -> the csv files in it, at any depth; of two 
     return sorted(files, key=lambda f: (saved[group[f]], group[f], int(copy[f][2] or 0)))
 
 def read_verdicts(path): # csv file, or a folder with several
-    "Rows of the pages' `verdicts.csv`, with `verdict` yes, no or unsure, `other` and `note`; raises `InputError`."
-    path, res = existing_path(path, "a verdicts.csv, or a folder with several"), []
+    "Rows of the csv files that pages save, with `verdict` yes, no or unsure, `other` and `note`; raises `InputError`."
+    path, res = existing_path(path, "a csv that a page saved, or a folder with several"), []
     files = _verdict_files(path) if path.is_dir() else [path]
     if not files: raise InputError(f"{path} holds no csv files: expected the verdicts that the pages save")
     for f in files:
         kinds = dict(recording=str, start=Number(0), end=Number(0), species=str, verdict=str)
-        df = read_csv_table(f, kinds, "the verdicts.csv that a page of rfcx_check saves")
+        df = read_csv_table(f, kinds, "the verdicts that a page of rfcx_check saves")
         said = df.verdict.str.strip().replace(dict.fromkeys(MISSING, "")).str.lower()
         raise_bad_rows(f, ~said.isin(VERDICTS), "verdict is neither yes, no nor unsure", df.verdict)
         texts = {k: df[k].map(csv_unescape) if k in df else "" for k in ("other", "note")}
@@ -380,8 +381,8 @@ def _draw(season, check, wanted, n, seed, table, files, names, checks): # As in 
     pages = write_pages(samples, files, seed, names, checks)
     most = max((o.seed == seed).sum() for o in samples.values())
     print(f"{checks}: {plural(len(pages), 'page')} of {plural(most, 'clip')}, from "
-          f"{plural(season.windows.recording.nunique(), 'recording')}; judge them, then give the verdicts.csv that "
-          "each page saves to rfcx_check --verdicts")
+          f"{plural(season.windows.recording.nunique(), 'recording')}; judge them, move what the pages save into "
+          "a folder, and give that to rfcx_check --verdicts")
     if most < n: print(f"  not {plural(n, 'clip')}: each window is drawn once, of {len(season.windows)} in all")
 
 def _judge(season, check, verdicts, said, wanted, table, precision, widths, checks, folder): # As in `rfcx_check`

@@ -455,7 +455,7 @@ function table() {
 function save() {
   const a = document.createElement('a');
   a.href = URL.createObjectURL(new Blob([table()], {type: 'text/csv'}));
-  a.download = 'verdicts.csv';
+  a.download = document.body.dataset.save;
   a.click();
 }
 
@@ -520,7 +520,7 @@ PAGE = """<!doctype html>
  style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'">
 <style>$style</style>
 </head>
-<body data-key="$key" class="$mode">
+<body data-key="$key" data-save="$save" class="$mode">
 <main><h1>$title</h1><p class="dim">$about</p>
 <p class="keys dim"><span><kbd>y</kbd> yes</span> <span><kbd>n</kbd> no</span> <span><kbd>u</kbd> unsure</span>
 <span><kbd>s</kbd> another species</span> <span><kbd>m</kbd> note</span> <span><kbd>space</kbd> play, stop</span>
@@ -534,7 +534,7 @@ $charts
 <div id="cards"></div><p id="none" hidden>$nothing</p><div id="more"></div></main>
 <footer><progress id="bar"></progress><span id="count" aria-live="polite"></span>
 <button data-do="back">back</button><button data-do="next">next</button><button data-do="undo">undo</button>
-<button data-do="save">download verdicts.csv</button>
+<button data-do="save">download $save</button>
 <span id="lost" hidden>This browser keeps nothing: download the verdicts before you close the page.</span></footer>
 <dialog id="ask"><form method="dialog" autocomplete="off"><p id="ask_title"></p><input id="ask_text" maxlength="200">
 <button>keep</button> <button type="button" id="cancel">cancel</button></form></dialog>
@@ -562,7 +562,8 @@ def review_page(
     queues=None,# Dict of key to (text, numbers of items)
     names=(), # Species to choose from for "another species"
     charts="",# HTML between the filters and the cards
-    one=False):# One item at a time, without its score and without queues and filters?
+    one=False, # One item at a time, without its score and without queues and filters?
+    save="verdicts.csv"): # Name of the file that it saves
     "The page to listen to `items` and to judge them, as HTML."
     cols = [c for c in ("recording", "start", "end", "low", "high", "species", "score", "chosen")
             if c != "chosen" or any(c in o for o in items)]
@@ -576,7 +577,7 @@ def review_page(
     return Template(PAGE).substitute(
         plain_title=html.escape(title), title=_isolated(title), about=html.escape(about), charts=charts, media=media,
         data=json.dumps(data).replace("<", "\\u003c"), style=STYLE, script=SCRIPT, mode="one" if one else "many",
-        key=key, nothing="No detection fits." if items else "Nothing was detected.")
+        key=key, save=html.escape(save), nothing="No detection fits." if items else "Nothing was detected.")
 
 # %% ../nbs/06a_report.ipynb #9f74b6f2
 def _activity(k, what, df): # Number of the species, "" for all; its name; its detections -> a section of the page

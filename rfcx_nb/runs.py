@@ -348,7 +348,7 @@ def field_thresholds(
     wide = ~other & width.notna() & (width != (min(widths) if widths else width))
     for odd, what in ((other, "networks"), (wide, "windows (--tile_width)")):
         if odd.any():
-            print(f"  {f} is of other {what} for {', '.join(df.species[odd])}: their thresholds are those of the boxes")
+            print(f"  {f} is of other {what} for {', '.join(df.species[odd])}: here the thresholds of the boxes count")
     df, table = df[df.logit.notna() & ~other & ~wide], table.copy()
     if not table.index[table.threshold.notna()].isin(df.index).all(): tell_widths(run.path, widths)
     for i, t in table[table.index.isin(df.index)].iterrows(): # a name may have been corrected since
@@ -589,7 +589,7 @@ def load_training_data(
         raise InputError(f"the boxes name species {len(names) - 1}, so there would be {len(names)} species, and only "
                          f"{plural(len(heard), 'of them has', 'of them have')} a box: number the species from 0, as "
                          "rfcx_import does")
-    if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: their scores will be guesses")
+    if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: without one a score is a guess")
     hints = *_band_hints(boxes, cfg, names), _steady_hint(boxes, cfg, ends, names), _yes_hint(boxes, cfg)
     for s in filter(None, hints): print(s)
     if not cfg.encoder and (n := empty_bands(cfg)):

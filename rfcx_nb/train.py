@@ -435,7 +435,7 @@ def _check_folds(boxes, cfg, names, folder, begun): # Box table with folds; of t
     if len(one := places.index[places == 1]):
         print(f"the confirmed boxes of {', '.join(names[k] for k in one[:5])}{' ...'*(len(one) > 5)} are in one "
               "recording or site, so that the network that is measured on them has not heard such a call: add boxes of "
-              "other places, or their figures will mean little")
+              "other places, or the figures will mean little")
 
 # %% ../nbs/04_train.ipynb #4c7b63a8
 def _check_pseudo(cfg, folder): # Raise if the networks that made the soft labels may have learned held-out recordings
