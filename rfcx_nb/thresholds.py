@@ -14,7 +14,6 @@ from .scores import species_of
 from typing import NamedTuple
 import numpy as np, pandas as pd
 from scipy.special import expit
-from scipy.stats import median_abs_deviation
 from sklearn.linear_model import LogisticRegression
 
 # %% ../nbs/04c_thresholds.ipynb #418e57a2
@@ -85,12 +84,12 @@ MIN_SPREAD = .1 # Least unit of a scale: scores of a network that hardly differ 
 def background(
     scores,# Scores table of the narrowest windows, from `finest_scores`
     boxes):# Box table
-    "(n_species, 2) median log-odds, and their median absolute deviation, where nobody confirmed the species."
+    "(n_species, 2) mean and standard deviation of the log-odds in recordings where nobody confirmed the species."
     x, res = scores[species_of(scores)].to_numpy(float), []
     for s in range(x.shape[1]):
         there = scores.recording_id.isin(boxes.recording_id[(boxes.species_id == s) & boxes.is_tp]).to_numpy()
         w = x[:, s] if there.all() else x[~there, s]
-        res.append((np.median(w), max(median_abs_deviation(w), MIN_SPREAD)))
+        res.append((w.mean(), max(w.std(), MIN_SPREAD)))
     return np.array(res)
 
 # %% ../nbs/04c_thresholds.ipynb #194fd899
