@@ -14,7 +14,7 @@ from .core import as_path, existing_path, InputError, output_file, plural
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
 from .report import read_detections, read_failures, site_of
-from .scores import read_submission, scored_recordings
+from .scores import read_note, read_submission, scored_recordings
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 
@@ -185,9 +185,15 @@ def rfcx_evaluate(
     if f.is_dir(): f = f/"detections.csv"
     out, d = output_file(out, "--out", f, truth, names), read_detections(f)
     e = _read_truth(truth, found, recordings, label, names)
+    known = read_note(f.parent).get("threshold") if f.parent == as_path(detections) else None # for each of the run
+    if known and (strange := sorted(set(e.species) - set(known))) and len(strange) < e.species.nunique():
+        n = e.species.isin(strange).sum()
+        print(f"  the run of these detections does not know {', '.join(strange)}: {plural(n, 'call')} not counted")
+        e = e[~e.species.isin(strange)]
     away, unasked = set(d.recording) - set(found), sorted(set(d.species) - set(e.species))
-    if len(d) and set(d.species).isdisjoint(e.species):
-        raise InputError(f"no species of {detections} ({d.species.iloc[0]}, ...) is in {truth} "
+    names_of_run = sorted(known or set(d.species))
+    if names_of_run and set(names_of_run).isdisjoint(e.species):
+        raise InputError(f"no species of {detections} ({names_of_run[0]}, ...) is in {truth} "
                          f"({e.species.iloc[0]}, ...): "
                          "give --names, or call them the same")
     if len(d) and len(away) == d.recording.nunique():
