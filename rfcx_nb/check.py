@@ -163,11 +163,12 @@ def check_page(
     df,     # Clips of one species, from `clips_of`
     files,  # Dict of recording id to file
     seed,   # Of their order, and part of what the browser keeps the verdicts under
-    names):# Species to choose from for "another species"
+    names,  # Species to choose from for "another species"
+    save="verdicts.csv"): # Name of the file that it saves
     "The page to judge the clips that can be heard, in random order, as HTML; empty if there is none."
+    if df.empty: return ""
     clips = with_media(df.sample(frac=1, random_state=seed), files, most=np.inf) # any part of the window counts
     about = f"Is any part of its call in the box? Draw {seed}, {plural(len(clips), 'clip')}, in random order."
-    save = f"verdicts_{file_name(df.species.iloc[0])[:40]}_{seed}.csv" # so that files of all pages fit into one folder
     return review_page(clips, df.species.iloc[0], about, names=names, one=True, save=save) if clips else ""
 
 # %% ../nbs/09c_check.ipynb #76bd9ec6
@@ -183,11 +184,12 @@ def write_pages(
     pages = []
     for s, df in samples.items():
         name, df = df.species.iloc[0], df[df.seed == seed].drop(columns=["seed", "window"])
-        text = check_page(df, files, seed, names)
+        stem = f"{s:02}_{file_name(name)[:40]}_{seed}"
+        text = check_page(df, files, seed, names, f"verdicts_{stem}.csv") # so that those of all pages fit into a folder
         if not text:
             print(f"  {name}: no clip left to judge")
             continue
-        pages.append(folder/f"{s:02}_{file_name(name)[:40]}_{seed}.html")
+        pages.append(folder/f"{stem}.html")
         with atomic_write(pages[-1]) as f: f.write_text(text, encoding="utf-8")
         by_hand = pages[-1].with_suffix(".csv") # may be filled in already
         if not by_hand.exists(): write_boxes_csv(df.assign(verdict="", other="", note="")[VERDICT_COLS], by_hand)
@@ -396,7 +398,7 @@ def _judge(season, check, verdicts, said, wanted, table, precision, widths, chec
         of = f" of {', '.join(table.species.iloc[wanted])}" if len(wanted) < len(table) else ""
         raise InputError(f"{verdicts} holds no yes and no no{of}: judge some clips first")
     write_boxes_csv(said[VERDICT_COLS], kept)
-    field = field_table(judged, table, precision, check["weights"], widths, season_id(checks.parent))
+    field = field_table(judged, table, precision, check["weights"], widths, season_id(season.sources))
     whole, old = _keep_others(field.round(5), folder/"field.csv")
     write_boxes_csv(whole, folder/"field.csv")
     show_field(judged, field, folder/"field.png")

@@ -10,13 +10,14 @@ __all__ = ['DETECTION_COLS', 'GAP', 'WRITERS', 'Merged', 'merge_windows', 'detec
 from .annotations import write_audacity, write_boxes_csv, write_per_recording, write_raven
 from .backends import check_backend
 from .cli import command
-from .core import (atomic_write, InputError, load_json, local_path, plain_name, plural, printable, progress,
-                          save_json, working)
+from .core import (atomic_write, InputError, load_json, local_path, MISSING, plain_name, plural, printable,
+                          progress, save_json, working)
 from .metrics import PR_COLS
 from .runs import field_thresholds, load_run
-from .scores import finest_scores, read_note, read_settings, season_id, species_of, UNLISTED
+from .scores import (checked_recordings, finest_scores, read_note, read_settings, read_source, season_id,
+                            species_of, UNLISTED)
 from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Scores, Windows
-import shutil
+import os, shutil
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -96,22 +97,27 @@ def parse_formats(
     return res
 
 # %% ../nbs/06_detections.ipynb #31da2b5b
-def _digest(folder): # -> checksum of all file names and contents in it
+def _digest(folder): # -> checksum of all file names and contents in it, but for what file browsers put there
     res = sha256()
     for f in sorted(o for o in folder.rglob("*") if o.is_file()):
-        res.update(f.relative_to(folder).as_posix().encode() + sha256(f.read_bytes()).digest())
+        if f.name.startswith(".") or f.name.lower() in ("thumbs.db", "desktop.ini"): continue
+        res.update(os.fsencode(f.relative_to(folder)) + sha256(f.read_bytes()).digest())
     return res.hexdigest()
 
 def _swap_in(new, old): # A complete folder; its place. If a changed one is there, the path to which that was moved
     note, made, aside = old.with_name(f".{old.name}.sha256"), _digest(new), None
+    gone = old.with_name(f".{old.name}.old")
+    if gone.exists(): shutil.rmtree(gone) # of a call that was killed
     if old.exists():
         was = _digest(old)
-        if was in (made, note.read_text() if note.exists() else ""): shutil.rmtree(old) # as an earlier call left it
+        if was == made: shutil.rmtree(new); return
+        if not old.is_symlink() and note.exists() and note.read_text() == was: old.rename(gone) # as it was left
         else:
             aside = next(d for d in (old.with_name(f"{old.name}.{i}") for i in range(1, 10**6)) if not d.exists())
             old.rename(aside)
     note.write_text(made)
     new.rename(old)
+    shutil.rmtree(gone, ignore_errors=True)
     return aside
 
 # %% ../nbs/06_detections.ipynb #176c01bb
@@ -209,15 +215,21 @@ def _check_widths(widths, folder): # --tile_width; folder of scores that are the
         raise InputError(f"tile_width is {','.join(map(str, widths))}, but the scores in {folder} are of "
                          f"{','.join(map(str, kept))}: leave --tile_width out, or give --path and another --out")
 
-def _judged_here(seasons, out): # Series of species to its season; folder -> is that these recordings? None: not known
-    here = season_id(out)
-    other = seasons.index[(seasons != "") & (seasons != here)]
+def _judged_here(seasons, out, parts): # Series of species to season; folder; files of scores -> here? None: not known
+    seasons = seasons.mask(seasons.isin(MISSING), "")
+    if not seasons.any(): return seasons.map(lambda s: None)
+    sources, drawn = {k: read_source(f) for k, f in parts.items()}, checked_recordings(out)
+    here, part = season_id(sources), season_id({k: sources[k] for k in drawn if k in sources})
+    other, later = seasons.index[~seasons.isin(("", here, part))], len(sources) - len(drawn)
     if len(other):
         print(f"  {', '.join(other)}: clips of other recordings were judged, so here precision and recall may differ: "
               f"rfcx_check --out {out} draws clips of these")
-    return seasons.eq(here).astype(object).where(seasons != "", None)
+    if later > 0 and seasons.eq(part).any():
+        print(f"  {plural(later, 'recording')} came after the draw of the clips: precision and recall are of the other "
+              f"{len(drawn)}")
+    return seasons.isin((here, part)).astype(object).where(seasons != "", None)
 
-def _note(run, out, table, gap, min_length, left): # Two folders; thresholds; s; s; scores left out -> `detections.json`
+def _note(run, out, parts, table, gap, min_length, left): # Folders; files of scores; thresholds; s; s; scores left out
     t = table.set_index("species")
     field = t.reindex(columns=PR_COLS)
     limit = t.threshold.where((t.box_recall != 0) | field.recall.notna()) # above all of its boxes, it finds nothing
@@ -230,7 +242,7 @@ def _note(run, out, table, gap, min_length, left): # Two folders; thresholds; s;
               f"{GAP:g}: they do not hold for these detections, and rfcx_survey will not estimate calls per hour")
         return how
     known = known.astype(object).where(known.notna(), None)
-    return how | dict(field=known.assign(judged_here=_judged_here(t.season[known.index], out)).to_dict("index"))
+    return how | dict(field=known.assign(judged_here=_judged_here(t.season[known.index], out, parts)).to_dict("index"))
 
 # %% ../nbs/06_detections.ipynb #df4e3de9
 @command
@@ -269,7 +281,7 @@ def rfcx_detect(
         df, used = _detect_all(p.parts, table, run.activation, gap, min_length), set(p.parts.values())
         write_detections(df, out, formats)
         left = sorted(f.name for f in p.store.folder.glob("*.parquet") if f not in used)
-        save_json(_note(folder, out, table, gap, min_length, left), out/"detections.json")
+        save_json(_note(folder, out, p.parts, table, gap, min_length, left), out/"detections.json")
         (p.store.folder/UNLISTED).unlink(missing_ok=True)
     report_errors(p.errors, len(p.ids), out)
     if left:

@@ -185,7 +185,7 @@ def rfcx_evaluate(
     if f.is_dir(): f = f/"detections.csv"
     out, d = output_file(out, "--out", f, truth, names), read_detections(f)
     e = _read_truth(truth, found, recordings, label, names)
-    known = read_note(f.parent).get("threshold") if f.parent == as_path(detections) else None # for each of the run
+    known = read_note(f.parent).get("threshold") if f.name == "detections.csv" else None # for each species of the run
     if known and (strange := sorted(set(e.species) - set(known))) and len(strange) < e.species.nunique():
         n = e.species.isin(strange).sum()
         print(f"  the run of these detections does not know {', '.join(strange)}: {plural(n, 'call')} not counted")

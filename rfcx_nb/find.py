@@ -278,13 +278,13 @@ def audible(
         o = q[part].iloc[0]
         print(f"{plural(part.sum(), 'box reaches', 'boxes reach')} beyond {low:g} to {high:g} Hz, which is what this "
               f"ear hears: the rest is not compared, in row {o.row} {o.low:g} to {o.high:g} Hz")
-    short = q.is_tp & ~deaf & (q.end - q.start < COLUMNS*ear.step)
+    short = q.is_tp & ~deaf & (q.end - q.start < COLUMNS*ear.step - 1e-6)
     if isinstance(ear, TemplateEar) and short.any():
         o = q[short].iloc[0]
         rate = int(np.ceil(ear.sample_rate*COLUMNS*ear.step/(o.end - o.start)/1000)*1000)
-        print(f"{plural(short.sum(), 'box is', 'boxes are')} shorter than {COLUMNS} columns of the spectrogram, "
-              f"{ear.step:.3g} s each, so noise is often as much like {'it' if short.sum() == 1 else 'them'}: "
-              f"for row {o.row} try --sample_rate {rate}")
+        n = plural(short.sum(), "box is", "boxes are")
+        print(f"{n} shorter than {COLUMNS} columns of the spectrogram, {ear.step:.3g} s each, so noise is often as "
+              f"much like a call: for row {o.row} try --sample_rate {min(rate, 768_000)}")
     return q[~deaf]
 
 # %% ../nbs/09a_find.ipynb #503c6cdc

@@ -16,7 +16,7 @@ from .core import (atomic_write, existing_path, InputError, load_json, Number, p
 from .parallel import file_fingerprint, Parts
 from .plot import MP3_RATES, sound_uri
 from .preprocess import find_recordings, open_audio
-from .scores import other_sound
+from .scores import other_sound, read_source
 import base64, html, io, json, os, re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -24,9 +24,8 @@ from hashlib import sha256
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
-import matplotlib, numpy as np, pandas as pd, pyarrow as pa, soundfile as sf, soxr
+import matplotlib, numpy as np, pandas as pd, soundfile as sf, soxr
 from PIL import Image as Picture
-from pyarrow.parquet import read_schema
 
 # %% ../nbs/06a_report.ipynb #083e3e36
 AUDIOMOTH_COMMENT = re.compile(r"(\d\d):(\d\d):(\d\d) (\d\d)/(\d\d)/(\d{4})") # 05:30:00 21/06/2021
@@ -623,9 +622,8 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
     store, other = Parts(folder, ".parquet"), []
     for k, f in files.items():
         if not isinstance(f, Path): continue # over a network that takes too long
-        try: said = read_schema(store.path(k)).metadata[b"PANDAS_ATTRS"]
-        except (OSError, KeyError, pa.ArrowInvalid): continue # it has no scores here, or `kept_scores` will say so
-        if other_sound(json.loads(said)["source"], [*file_fingerprint(f), f.suffix.lower()]): other.append(k)
+        then = read_source(store.path(k)) # empty if it has no scores here, or `kept_scores` will say so
+        if other_sound(then, [*file_fingerprint(f), f.suffix.lower()]): other.append(k)
     what = plural(len(other), "file that is not the sound that was scored under its name",
                   "files that are not the sounds that were scored under their names")
     if len(other) == len(files):

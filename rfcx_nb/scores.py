@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'UNLISTED', 'species_of', 'activate', 'window_seconds', 'recording_scores', 'submission', 'read_submission',
-           'finest_scores', 'box_scores', 'read_settings', 'read_note', 'season_id', 'other_sound', 'scored_recordings']
+           'finest_scores', 'box_scores', 'read_settings', 'read_note', 'read_source', 'season_id',
+           'checked_recordings', 'other_sound', 'scored_recordings']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
 from .core import InputError, load_json, read_csv_table
@@ -14,6 +15,8 @@ import json
 from hashlib import sha256
 from pathlib import Path
 import numpy as np, pandas as pd
+from pyarrow.lib import ArrowInvalid
+from pyarrow.parquet import read_schema
 from scipy.special import expit, logit, softmax
 
 # %% ../nbs/04a_scores.ipynb #e9ae100e
@@ -117,17 +120,27 @@ def read_note(out): # Folder of detections
     "Dict of what `rfcx_detect` noted in `detections.json`; empty if it wrote none."
     return _read_dict(Path(out)/"detections.json", "rfcx_detect: remove it")
 
-def season_id(out): # Folder of detections
-    "Checksum of the recordings that `rfcx_check` drew its clips from; empty if it has drawn none."
-    check = _read_dict(Path(out)/"check"/"check.json", "rfcx_check: move its folder away")
-    drawn = check.get("sources") or check.get("recordings") # earlier versions noted no sources
-    return sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()[:16] if drawn else ""
+def read_source(file): # A table of scores
+    "What its scores were made from, as `Scores.source` notes it; empty if nothing says so."
+    try: return json.loads(read_schema(file).metadata[b"PANDAS_ATTRS"]).get("source", [])
+    except (OSError, KeyError, ArrowInvalid): return []
+
+def season_id(sources): # Dict of recording id to what its scores were made from
+    "Checksum of a season: of the names and contents of its recordings, whenever and wherever they were written."
+    known = {k: [o for i, o in enumerate(s) if i != 1] for k, s in sources.items()} # without the time of writing
+    return sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
+
+def checked_recordings(out): # Folder of detections
+    "Names of the recordings that `rfcx_check` drew its clips from; empty if it has drawn none."
+    f = Path(out)/"check"/"check.json"
+    return list(_read_dict(f, "rfcx_check: move its folder away").get("recordings") or ())
 
 def other_sound(
     then,# What scores were made from, as `Scores.source` notes it: size, time, checksum, suffix
     now):# The same of the file that is there now
     "Is it another sound? If the file cannot be read, or has another format, nobody can say: False."
-    return bool(then and any(now[:3])) and not same_content(then, now) and list(then[3:]) in ([], list(now[3:]))
+    if not then or not any(then[:3]) or not any(now[:3]): return False
+    return not same_content(then, now) and list(then[3:]) in ([], list(now[3:]))
 
 UNLISTED = "_unlisted" # File in a folder of scores, from the first new score until `rfcx_detect` has listed all
 

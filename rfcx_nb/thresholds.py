@@ -8,6 +8,7 @@ __all__ = ['PRECISION', 'MIN_SPREAD', 'calibrate', 'Threshold', 'precision_recal
 
 # %% ../nbs/04c_thresholds.ipynb #7899a997
 from .annotations import MIN_BOXES
+from .metrics import MIN_RECORDINGS
 from .core import plural
 from .runs import THRESHOLD_COLS
 from .scores import species_of
@@ -88,7 +89,7 @@ def background(
     x, res = scores[species_of(scores)].to_numpy(float), []
     for s in range(x.shape[1]):
         there = scores.recording_id.isin(boxes.recording_id[(boxes.species_id == s) & boxes.is_tp]).to_numpy()
-        w = x[:, s] if there.all() else x[~there, s]
+        w = x[:, s] if scores.recording_id[~there].nunique() < MIN_RECORDINGS else x[~there, s] # one may be odd
         res.append((w.mean(), max(w.std(), MIN_SPREAD)))
     return np.array(res)
 
@@ -122,7 +123,7 @@ def species_threshold(
         whose = "its" if fit is own else "their"
         notes.append(f"no threshold reaches a precision of {precision:g} on {whose} boxes: never reported")
     floor, p = expit(fit[0]*noise.max() + fit[1]), expit(fit[0]*x + fit[1])
-    if fit is not own and at.n: at = at._replace(recall=float((p[y] >= at.at).mean())) # of this species alone
+    if fit is not own and at.n: at = at._replace(recall=float((p[y] >= at.at - 1e-9).mean())) # of this species alone
     if floor > at.at:
         at = precision_recall_at(p, y, floor)
         notes.append(f"raised, since {noise.idxmax()} scores as high" if at.n else

@@ -398,7 +398,7 @@ class Scores(Parts):
         if data and "://" not in (was := old.get("data", data)) and not _holds(was): old = old | dict(data=data)
         keys = [*settings, *(set(old) - set(settings))]
         diff = [f"{k} {old.get(k)}, now {settings.get(k)}" for k in keys if old.get(k) != settings.get(k)]
-        if len(diff) == 1 and (was := old.get("data")) != data:
+        if len(diff) == 1 and (was := old.get("data") or "") != data and was and "://" not in was:
             raise InputError(f"{self.folder} holds scores of {was}, which is still there, and not of {data}: choose "
                              "another --out, or take the first again if the second is a copy of it")
         if diff:
