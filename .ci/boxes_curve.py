@@ -1,8 +1,6 @@
 """How many boxes does a species need? LWLRAP after training on 1, 2, 4 ... confirmed and denied boxes of each species.
 
-    python .ci/boxes_curve.py FOLDER --models birdnet --csv results/boxes_birds.csv
-    python .ci/boxes_curve.py FOLDER --models tf_efficientnet_lite0 --seeds 1 --counts 1,4,0 --pretrained true \
-        --csv results/boxes_birds.csv
+    python .ci/boxes_curve.py FOLDER --csv results/boxes_birds.csv
 
 FOLDER is laid out like the competition's and has test_truth.csv. For each seed the boxes of a species are put in an
 order, so a larger number of boxes holds the smaller one. All else is the default of `rfcx_train`, but for two folds
