@@ -34,7 +34,7 @@ class Season:
     "All windows of the kept scores, in the order of recordings and time."
     windows:pd.DataFrame # recording, start and end in s
     x:np.ndarray         # (n, n_species) float32 log-odds
-    sources:dict         # Recording id to what its scores were made from, as `Scores.source` notes it
+    sources:dict         # Recording id to what its scores were made from, as `Scores` notes it
 
 def read_season(
     parts,     # Recording id to the file of its scores

@@ -121,7 +121,7 @@ def read_note(out): # Folder of detections
     return _read_dict(Path(out)/"detections.json", "rfcx_detect: remove it")
 
 def read_source(file): # A table of scores
-    "What its scores were made from, as `Scores.source` notes it; empty if nothing says so."
+    "What its scores were made from, as `Scores` notes it; empty if nothing says so."
     try: return json.loads(read_schema(file).metadata[b"PANDAS_ATTRS"]).get("source", [])
     except (OSError, KeyError, ArrowInvalid): return []
 
@@ -136,7 +136,7 @@ def checked_recordings(out): # Folder of detections
     return list(_read_dict(f, "rfcx_check: move its folder away").get("recordings") or ())
 
 def other_sound(
-    then,# What scores were made from, as `Scores.source` notes it: size, time, checksum, suffix
+    then,# What scores were made from, as `Scores` notes it: size, time, checksum, suffix
     now):# The same of the file that is there now
     "Is it another sound? If the file cannot be read, or has another format, nobody can say: False."
     if not then or not any(then[:3]) or not any(now[:3]): return False
