@@ -10,8 +10,8 @@ __all__ = ['DETECTION_COLS', 'GAP', 'WRITERS', 'Merged', 'merge_windows', 'detec
 from .annotations import write_audacity, write_boxes_csv, write_per_recording, write_raven
 from .backends import check_backend
 from .cli import command
-from .core import (atomic_write, InputError, load_json, local_path, MISSING, plain_name, plural, printable,
-                          progress, save_json, working)
+from .core import (atomic_write, InputError, local_path, MISSING, plain_name, plural, printable, progress,
+                          save_json, working)
 from .metrics import PR_COLS
 from .runs import field_thresholds, load_run
 from .scores import (checked_recordings, finest_scores, read_note, read_settings, read_source, season_id,
