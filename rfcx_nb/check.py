@@ -405,6 +405,7 @@ def _judge(season, check, verdicts, said, wanted, table, precision, widths, chec
     dates = old[old.logit.notna()].set_index("species_id").date
     for t in field.itertuples():
         print(describe_field(t, table.threshold.iloc[t.species_id], dates.get(t.species_id, "")))
+    said, new = (o[o.species.isin(table.species.iloc[wanted])] for o in (said, new))
     unsure, found = (said.verdict == "unsure").sum(), field.logit.notna().sum()
     earlier = len(said) - len(new[CLIP].drop_duplicates())
     of = f" ({earlier} from files that were read before, kept in {kept})" if earlier else ""
