@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from scipy.special import expit
 from rfcx_nb.scores import box_scores, finest_scores
-from rfcx_nb.thresholds import background, calibration_data, find_threshold
+from rfcx_nb.thresholds import background_scale, calibration_data, find_threshold
 from rfcx_nb.validate import score_held_out
 
 def trials(data): # For each species (n,) log-odds of its boxes, and if they are confirmed
@@ -43,7 +43,7 @@ def main():
     for name in a.runs:
         held = score_held_out(a.path, a.models/name, a.waves)
         finest = finest_scores(held.scores, held.run.activation)
-        scale, sums = background(finest, held.boxes), dict(raw=0, common=0)
+        scale, sums = background_scale(finest, held.boxes), dict(raw=0, common=0)
         for boxes in draws_of(held.boxes, a.few):
             x = box_scores(finest, boxes)
             for k, o in dict(raw=x, common=(x - scale[:, 0])/scale[:, 1]).items():

@@ -186,16 +186,16 @@ def rfcx_evaluate(
     out, d = output_file(out, "--out", f, truth, names), read_detections(f)
     e = _read_truth(truth, found, recordings, label, names)
     known = read_note(f.parent).get("threshold") if f.name == "detections.csv" else None # for each species of the run
-    if known and (strange := sorted(set(e.species) - set(known))) and len(strange) < e.species.nunique():
-        n = e.species.isin(strange).sum()
-        print(f"  the run of these detections does not know {', '.join(strange)}: {plural(n, 'call')} not counted")
-        e = e[~e.species.isin(strange)]
-    away, unasked = set(d.recording) - set(found), sorted(set(d.species) - set(e.species))
     names_of_run = sorted(known or set(d.species))
     if names_of_run and set(names_of_run).isdisjoint(e.species):
         raise InputError(f"no species of {detections} ({names_of_run[0]}, ...) is in {truth} "
                          f"({e.species.iloc[0]}, ...): "
                          "give --names, or call them the same")
+    if known and (strange := sorted(set(e.species) - set(known))):
+        n = e.species.isin(strange).sum()
+        print(f"  the run of these detections does not know {', '.join(strange)}: {plural(n, 'call')} not counted")
+        e = e[~e.species.isin(strange)]
+    away, unasked = set(d.recording) - set(found), sorted(set(d.species) - set(e.species))
     if len(d) and len(away) == d.recording.nunique():
         raise InputError(f"no recording of {detections} ({min(away)}, ...) is in {recordings} ({min(found)}, ...): "
                          "give the folder that was searched, with the same folders below it")

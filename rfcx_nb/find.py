@@ -10,8 +10,8 @@ __all__ = ['QUERY_COLS', 'MAX_SECONDS', 'COLUMNS', 'is_clip', 'read_clip', 'read
 # %% ../nbs/09a_find.ipynb #876952eb
 from .annotations import check_rows, durations, match_recordings, read_tables
 from .cli import command
-from .core import (as_path, existing_path, InputError, local_path, plain_name, plural, printable, save_json,
-                          working)
+from .core import (as_path, existing_path, InputError, local_path, MAX_RATE, plain_name, plural, printable,
+                          save_json, working)
 from .crops import labelled_boxes, read_boxes, species_names, window_targets
 from .detections import DETECTION_COLS, parse_formats, write_detections
 from .parallel import file_fingerprint, same_content
@@ -284,7 +284,7 @@ def audible(
         rate = int(np.ceil(ear.sample_rate*COLUMNS*ear.step/(o.end - o.start)/1000)*1000)
         n = plural(short.sum(), "box is", "boxes are")
         print(f"{n} shorter than {COLUMNS} columns of the spectrogram, {ear.step:.3g} s each, so noise is often as "
-              f"much like a call: for row {o.row} try --sample_rate {min(rate, 768_000)}")
+              f"much like a call: for row {o.row} try --sample_rate {min(rate, MAX_RATE)}")
     return q[~deaf]
 
 # %% ../nbs/09a_find.ipynb #503c6cdc

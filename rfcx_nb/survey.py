@@ -197,14 +197,14 @@ def unknown(df): # From `recordings_table`
     "Sentences that name what is not known of the recordings."
     res, lost = [], df.start.isna()
     reset = lost & np.array([name_time(k)[0] is not None for k in df.recording], bool)
-    for c, bad, what in (("start", lost & ~reset, "no start, so counted for the site, not for hours and days"),
-                         ("start", reset, "the time of a clock that was never set, so counted for the site, not for "
-                          "hours and days, unless --table gives the start"),
-                         ("site", df.site == "", "no site, so counted as one site without a name"),
-                         ("start", ~lost & df.duplicated(["site", "start"], keep=False), "the same start as another "
-                          "one of the site, perhaps that of a folder, so hours and days count both"),
-                         ("utc_offset", df.utc_offset.isna() & df.start.notna(),
-                          "no UTC offset, so times are those of the recorder's clock")):
+    for bad, what in ((lost & ~reset, "no start, so counted for the site, not for hours and days"),
+                      (reset, "the time of a clock that was never set, so counted for the site, not for "
+                       "hours and days, unless --table gives the start"),
+                      (df.site == "", "no site, so counted as one site without a name"),
+                      (~lost & df.duplicated(["site", "start"], keep=False), "the same start as another "
+                       "one of the site, perhaps that of a folder, so hours and days count both"),
+                      (df.utc_offset.isna() & df.start.notna(),
+                       "no UTC offset, so times are those of the recorder's clock")):
         if bad.any():
             of = f"{bad.sum()} of {plural(len(df), 'recording')}"
             res.append(f"{of}, such as {df.recording[bad].iloc[0]}: {what}")

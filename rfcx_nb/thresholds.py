@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['PRECISION', 'MIN_SPREAD', 'calibrate', 'Threshold', 'precision_recall_at', 'find_threshold', 'split_boxes',
-           'calibration_data', 'background', 'tells_apart', 'species_threshold', 'fit_thresholds']
+           'calibration_data', 'background_scale', 'tells_apart', 'species_threshold', 'fit_thresholds']
 
 # %% ../nbs/04c_thresholds.ipynb #7899a997
 from .annotations import MIN_BOXES
-from .metrics import MIN_RECORDINGS
 from .core import plural
+from .metrics import MIN_RECORDINGS
 from .runs import THRESHOLD_COLS
 from .scores import species_of
 from typing import NamedTuple
@@ -82,7 +82,7 @@ def calibration_data(
 # %% ../nbs/04c_thresholds.ipynb #c5682548
 MIN_SPREAD = .1 # Least unit of a scale: scores of a network that hardly differ are no reason to stretch it
 
-def background(
+def background_scale(
     scores,# Scores table of the narrowest windows, from `finest_scores`
     boxes):# Box table
     "(n_species, 2) mean and standard deviation of the log-odds in recordings where nobody confirmed the species."
@@ -138,7 +138,7 @@ def fit_thresholds(
     names,               # Name of each species
     bands,               # (n_species, 2) Hz
     noise,               # Table of the log-odds that sounds without an animal may reach, a column per species
-    scale,               # From `background`
+    scale,               # From `background_scale`
     precision=PRECISION):# Share of the held-out boxes above a threshold that should be confirmed
     "DataFrame with a row per species and the columns `THRESHOLD_COLS`."
     data = [calibration_data(logits, boxes, s) for s in range(len(names))]

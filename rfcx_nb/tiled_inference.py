@@ -363,7 +363,7 @@ class Scores(Parts):
 
     def source(self,
         src): # File of the recording
-        "Its fingerprint and suffix; with another suffix now, `rfcx_report` does not compare the fingerprints."
+        "Its fingerprint and suffix; `other_sound` compares the fingerprints only if the suffix is the same."
         return [*super().source(src), src.suffix.lower()]
 
     def write(self,
@@ -395,10 +395,12 @@ class Scores(Parts):
         "Make the folder, or go on in it, also if the data were moved; raises `InputError` if other settings made it."
         kept, data = read_settings(self.folder), settings.get("data")
         old = kept or settings
-        if data and "://" not in (was := old.get("data", data)) and not _holds(was): old = old | dict(data=data)
+        was = old.get("data", data) or ""
+        local = was and "://" not in was
+        if data and local and not _holds(was): old = old | dict(data=data)
         keys = [*settings, *(set(old) - set(settings))]
         diff = [f"{k} {old.get(k)}, now {settings.get(k)}" for k in keys if old.get(k) != settings.get(k)]
-        if len(diff) == 1 and (was := old.get("data") or "") != data and was and "://" not in was:
+        if local and len(diff) == 1 and old.get("data") not in (None, data):
             raise InputError(f"{self.folder} holds scores of {was}, which is still there, and not of {data}: choose "
                              "another --out, or take the first again if the second is a copy of it")
         if diff:

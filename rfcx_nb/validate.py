@@ -15,7 +15,7 @@ from .preprocess import find_recordings
 from .runs import (file_digest, keep_edited, load_run, load_training_data, note_thresholds, Run, run_names,
                           write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores, recording_scores
-from .thresholds import background, fit_thresholds, PRECISION, split_boxes
+from .thresholds import background_scale, fit_thresholds, PRECISION, split_boxes
 from .tiled_inference import (read_parts, score_folder, score_settings, Scored, Scores, season_windows, Windows,
                                      with_backend)
 import tempfile
@@ -214,7 +214,7 @@ def rfcx_validate(
     logits = box_scores(held.scores, boxes)
     report, bands = species_report(logits, boxes, names), species_bands(boxes[boxes.is_tp], len(names))
     table = fit_thresholds(box_scores(finest, boxes), boxes, names, bands, noise_floor(run, held.windows),
-                           background(finest, boxes), precision)
+                           background_scale(finest, boxes), precision)
     keep_edited(folder)
     write_thresholds(table, folder)
     note_thresholds(run, Windows(tile_width).widths)
