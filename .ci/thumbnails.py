@@ -9,7 +9,7 @@ import matplotlib
 
 PICK = { # Notebook to the number of its picture, from the end if negative
     "00_preprocess": 0, "01_crops": 0, "02_augment": 0, "03_model": -1, "04_train": -1, "05_tiled_inference": -1,
-    "06_detections": 0, "07_pseudo_labels": -1, "08_export": 0, "09c_check": 1, "10_survey": 1, "season": -1}
+    "06_detections": 0, "07_pseudo_labels": -1, "08_export": 0, "09b_stratified": 1, "10_survey": 1, "season": -1}
 WIDE, HIGH, TEXT, COLUMNS = 400, 160, 24, 3 # Pixels of a picture and its title; pictures in a row
 
 def pictures(file): # of the cells of a notebook, in order

@@ -12,7 +12,7 @@ from .backends import check_backend
 from .cli import command
 from .core import (atomic_write, InputError, local_path, MISSING, plain_name, plural, printable, progress,
                           save_json, working)
-from .metrics import PR_COLS
+from .metrics import RATE_COLS
 from .runs import field_thresholds, load_run
 from .scores import (checked_recordings, finest_scores, read_note, read_settings, read_source, season_id,
                             species_of, UNLISTED)
@@ -231,7 +231,7 @@ def _judged_here(seasons, out, parts): # Series of species to season; folder; fi
 
 def _note(run, out, parts, table, gap, min_length, left): # Folders; files of scores; thresholds; s; s; scores left out
     t = table.set_index("species")
-    field = t.reindex(columns=PR_COLS)
+    field = t.reindex(columns=RATE_COLS)
     limit = t.threshold.where((t.box_recall != 0) | field.recall.notna()) # above all of its boxes, it finds nothing
     used = limit.astype(object).where(limit.notna(), None).to_dict() # JSON has no nan
     how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, left_out=left)
@@ -239,7 +239,7 @@ def _note(run, out, parts, table, gap, min_length, left): # Folders; files of sc
     if not len(known): return how
     if min_length > 0 or gap != GAP:
         print("  precision and recall of the field are those of windows, without --min_length and with --gap "
-              f"{GAP:g}: they do not hold for these detections, and rfcx_survey will not estimate calls per hour")
+              f"{GAP:g}: they do not hold for these detections, and rfcx_survey will not give them")
         return how
     known = known.astype(object).where(known.notna(), None)
     return how | dict(field=known.assign(judged_here=_judged_here(t.season[known.index], out, parts)).to_dict("index"))

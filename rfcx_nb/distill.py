@@ -13,7 +13,7 @@ from .core import (as_path, atomic_write, AudioConfig, from_dict, InputError, lo
 from .crops import read_boxes
 from .encoder import encoder_class
 from .imitate import imitate
-from .metrics import PR_COLS
+from .metrics import RATE_COLS
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import check_soft_teacher, soft_labels
 from .runs import (ensure_inputs, field_thresholds, file_digest, keep_edited, load_config, load_run,
@@ -62,7 +62,7 @@ def adopt_thresholds(
         if a <= 0: a, b = 1., 0. # it has not learned this species
         slope, intercept = table.loc[s, ["slope", "intercept"]].astype(float)
         table.loc[s, ["slope", "intercept"]] = slope*a, slope*b + intercept
-    judged = table.reindex(columns=PR_COLS).precision.notna() # by a check, whose figures are not the student's
+    judged = table.reindex(columns=RATE_COLS).precision.notna() # by a check, whose figures are not the student's
     note = [", from its check of the field" if k else f"; {o}" if o else "" for k, o in zip(judged, table.note)]
     return table[THRESHOLD_COLS].assign(note=[f"threshold of {name}{o}" for o in note])
 
@@ -89,7 +89,7 @@ def student_recordings(
 class Heard:
     "The recordings that a student hears."
     folder:str=""                            # With those that have no boxes, besides `train/`
-    teacher:str=""                           # Its networks, and the length of the crops that it has labelled
+    teacher:str=""                           # Its networks, the length of the crops that it has labelled, mixtures
     files:dict=field(default_factory=dict)   # Recording id to audio file
 
 def heard_recordings(
@@ -97,7 +97,7 @@ def heard_recordings(
     path,          # Folder laid out like Kaggle's
     labelled,      # Ids of the recordings with boxes
     unlabelled="", # Folder of more recordings; `test/` of `path`, if there is one, if empty
-    teacher=""):   # The teacher's networks, and the length of the crops, as text
+    teacher=""):   # The teacher's networks, the length of the crops and the number of mixtures, as text
     "Dict of recording id to audio file that a student hears. Raises `InputError` if it began otherwise."
     file, folder = Path(student)/"heard.json", as_path(unlabelled) if unlabelled else as_path(path)/"test"
     if file.exists():
@@ -209,6 +209,7 @@ def rfcx_distill(
     cfg, boxes = make_config(**own), load_training_data(path, run.cfg, waves, n_workers, run.path).boxes
     with working(new, "rfcx_distill"):
         teacher = f"{name} ({weights_id(run)}) with crops of {cfg.crop_frames*cfg.frame_seconds:.2f} s"
+        if run.cfg.encoder and mixtures: teacher += f" and {mixtures} mixtures"
         files = heard_recordings(new, path, boxes.recording_id, unlabelled, teacher)
         if not (new/"fold0"/"weights.safetensors").exists():
             store, files = _decode(cfg, files=files, known=read_boxes(path).recording_id.tolist(), **kw)

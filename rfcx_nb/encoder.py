@@ -170,7 +170,9 @@ def get_encoder(
     name): # As for `encoder_class`
     "The encoder of that name, made once per process."
     make = encoder_class(name)
-    if not make: raise InputError(f"{name} is not in ENCODERS in this process: give --n_workers 0")
+    if not make:
+        raise InputError(f"{name} is no encoder: ENCODERS has {', '.join(ENCODERS)}. One that a notebook has added is "
+                         "not known to other processes: give --n_workers 0")
     return _made(make, name)
 
 # %% ../nbs/03b_encoder.ipynb #0e23ad34

@@ -65,7 +65,7 @@ def read_query(
         df, found = read_boxes(query), find_recordings(recordings or query/"train")
         names = species_names(query, df.species_id.max() + 1)
         df = df.assign(species=[names[i] for i in df.species_id], row=df.groupby("is_tp").cumcount() + 2,
-                       recording=df.recording_id)
+                       table=np.where(df.is_tp, "train_tp.csv", "train_fp.csv"), recording=df.recording_id)
         df = df.rename(columns=dict(t_min="start", t_max="end", f_min="low", f_max="high"))
         df = df[df.recording.isin(found) & ((df.species == species) | (not species))]
         sizes = durations({k: found[k] for k in df.recording.unique()})[0]
@@ -81,9 +81,9 @@ def read_query(
         df = df.assign(recording=df.recording_id)
     df, wrong = df[df.wrong == ""], df[df.wrong != ""]
     if len(wrong):
-        first, denied = wrong.iloc[0], " of train_fp.csv" if (query/"train_fp.csv").exists() else ""
-        print(f"left out: {len(wrong)} of {plural(len(df) + len(wrong), 'row')} of {query}, the first: row {first.row}"
-              f"{'' if first.is_tp else denied}, {first.wrong}")
+        first = wrong.iloc[0]
+        print(f"left out: {len(wrong)} of {plural(len(df) + len(wrong), 'row')} of {query}, the first: row {first.row} "
+              f"of {first.table}, {first.wrong}")
     if species: df = df[df.species == species]
     if row is not None: df = df[~df.is_tp | (df.row == row)] # denied boxes of its species stay
     if not df.is_tp.any():

@@ -569,7 +569,8 @@ def review_page(
     rows = [{k: o[k] for k in (*cols, "site", "hour", "speed") if k in o} for o in items]
     data = dict(items=rows, columns=cols, queues=queues or {}, names=list(names), one=one,
                 species=list(dict.fromkeys(o["species"] for o in items)))
-    clips = [[o[c] for c in ("recording", "start", "end", "species")] for o in items] # scores may change
+    same = "recording", "start", "end", "species", "picture" # scores may change, and two seasons have the same names
+    clips = [[o[c] for c in same] for o in items]
     key = sha256(json.dumps([title, clips]).encode()).hexdigest()[:24]
     media = "\n".join(f'<template id="m{i}">{o["picture"]}<audio src="{o["audio"]}"></audio></template>'
                       for i, o in enumerate(items))

@@ -22,7 +22,7 @@ from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
 from .logmel import empty_bands
 from .losses import LOSSES
-from .metrics import PR_COLS
+from .metrics import RATE_COLS
 from .model import HEADS, to_device
 from .preprocess import find_recordings, open_wave, preprocess, wave_folder
 import json
@@ -222,8 +222,7 @@ def load_run(
     if not done:
         raise InputError(f"{folder}: {'no fold has' if fold is None else f'fold {fold} has not'} been trained")
     if len(done) < len(folds):
-        print(f"{folder}: predicting with fold {', '.join(map(str, done))} of {cfg.n_folds}, "
-              "the others are not trained")
+        print(f"{folder}: of {cfg.n_folds} folds only these are trained, and predict: {', '.join(map(str, done))}")
     nets = [build_model(cfg, pretrained=False, verbose=False) for _ in done]
     nets = [load_weights(n, folder/f"fold{k}"/"weights.safetensors") for k, n in zip(done, nets)]
     return Run(folder, cfg, {k: to_device(n, device).eval() for k, n in zip(done, nets)})
@@ -333,13 +332,13 @@ def field_thresholds(
     run,   # `Run`
     table, # Its thresholds, such as `Run.thresholds`
     widths=None): # Of windows that are used now, in frames; None where an encoder decides
-    "`table` with thresholds, scale, `PR_COLS`, `season` of `field.csv`, if of these networks and windows; prints them."
+    "`table` with thresholds, scale, `RATE_COLS`, `season` of `field.csv`, if of these networks and windows; prints them."
     f, number = run.path/"field.csv", Number(empty=True)
     if not thresholds_fit(run.path, run.digests()):
         print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "
               "rfcx_validate again")
     if not f.exists(): tell_widths(run.path, widths); return table
-    cols = ["logit", "slope", "intercept", "judged", *PR_COLS]
+    cols = ["logit", "slope", "intercept", "judged", *RATE_COLS]
     kinds = dict(species_id=Number(0, integer=True), species=str, date=str, weights=str)
     what = "the thresholds of the field, as rfcx_check writes them"
     df = read_csv_table(f, kinds | dict.fromkeys(cols, number), what, "species_id").set_index("species_id")
@@ -359,7 +358,7 @@ def field_thresholds(
         note = (f"threshold from the field, {o.date}, {plural(n, 'clip')}: "
                 f"precision {o.precision:.2f} ({o.precision_low:.2f} to {o.precision_high:.2f})")
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
-        table.loc[i, PR_COLS] = o[PR_COLS].astype(float)
+        table.loc[i, RATE_COLS] = o[RATE_COLS].astype(float)
         table.loc[i, "season"] = o.get("season", "")
         print(f"  {t.species}: {note}; its scores are {'probabilities of the field' if sure else 'no probabilities'}")
     return table

@@ -82,7 +82,7 @@ def finest_scores(
     activation):# What turns logits into scores: the activation of the run
     "Scores table of the narrowest windows: log-odds of each species by itself, mean over folds; `fold` is -1."
     species, width = species_of(scores), window_seconds(scores)
-    block = scores.start//BLOCK_SECONDS # a recording's last block may be shorter than any window
+    block = scores.start//BLOCK_SECONDS # a recording's last block may be shorter than long windows
     mine = width == width.groupby([scores.recording_id, block]).transform("min")
     df = scores[mine].assign(fold=-1).groupby(KEYS, as_index=False, sort=False)[species].mean()
     if activation == "softmax":

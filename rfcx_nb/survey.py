@@ -6,14 +6,14 @@
 __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_start', 'has_guano', 'read_guano', 'sites_of',
            'read_recordings', 'recordings_table', 'unknown', 'effort', 'place_detections', 'rates', 'present',
            'rule_score', 'choose_rule', 'effort_matrix', 'occupancy_matrix', 'summarize_species', 'accumulation',
-           'draw_activity', 'draw_accumulation', 'site_places', 'draw_sites', 'field_rates', 'add_calls', 'rfcx_survey']
+           'draw_activity', 'draw_accumulation', 'site_places', 'draw_sites', 'field_rates', 'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
 from .annotations import durations, matcher, other_folders, tell_moved, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, MISSING, Number, plural,
                           printable, progress, raise_bad_rows, read_csv_table, sanitize, working)
-from .metrics import PR_COLS
+from .metrics import RATE_COLS
 from .report import (clock_was_set, comment, name_time, own_time, read_detections, read_failures, recordings_of,
                             site_of, start_time)
 from .scores import read_note, read_settings, scored_recordings
@@ -428,20 +428,9 @@ def draw_sites(
 
 # %% ../nbs/10_survey.ipynb #eebbf2cd
 def field_rates(folder): # Folder that `rfcx_detect` wrote
-    "`PR_COLS` and `judged_here` by species, for thresholds of the field, as `rfcx_detect` noted them."
-    df = pd.DataFrame.from_dict(read_note(folder).get("field", {}), orient="index", columns=[*PR_COLS, "judged_here"])
-    return df.astype(dict.fromkeys(PR_COLS, float)).rename_axis("species")
-
-# %% ../nbs/10_survey.ipynb #a105d12f
-def add_calls(
-    df,   # From `rates` or `summarize_species`
-    field):# From `field_rates`
-    "`df` with `calls_per_hour`, `calls_low`, `calls_high`, empty where precision and recall are not known."
-    t, k = np.log(field[PR_COLS].clip(lower=1e-4)), (field.precision/field.recall).replace(np.inf, np.nan)
-    down = np.hypot(t.precision - t.precision_low, t.recall_high - t.recall)
-    up = np.hypot(t.precision_high - t.precision, t.recall - t.recall_low)
-    factors = dict(calls_per_hour=k, calls_low=k*np.exp(-down), calls_high=k*np.exp(up))
-    return df.assign(**{c: _four_digits(df.per_hour*df.species.map(o).astype(float)) for c, o in factors.items()})
+    "`RATE_COLS` and `judged_here` by species, for thresholds of the field, as `rfcx_detect` noted them."
+    df = pd.DataFrame.from_dict(read_note(folder).get("field", {}), orient="index", columns=[*RATE_COLS, "judged_here"])
+    return df.astype(dict.fromkeys(RATE_COLS, float)).rename_axis("species")
 
 # %% ../nbs/10_survey.ipynb #f46cc119
 def _write_table(df, file): # Table; path without its ending
@@ -495,15 +484,17 @@ def _write_survey(
     "Write the tables and pictures of a survey; return the summary."
     _remove_earlier(out)
     _write_table(e, out/"effort")
-    for by in ("hour", "date", "site"): _write_table(add_calls(rates(d, e, by, names), field), out/f"by_{by}")
+    for by in ("hour", "date", "site"): _write_table(rates(d, e, by, names), out/f"by_{by}")
     hours = effort_matrix(e)
     with atomic_write(out/"effort_matrix.csv") as f: hours.round(4).rename(csv_escape).to_csv(f, na_rep="NA")
     (out/"occupancy").mkdir(exist_ok=True)
     for s, name in zip(names, _file_names(names)):
         y = occupancy_matrix(counts, hours, s).rename(csv_escape)
         with atomic_write(out/"occupancy"/f"{name}.csv") as f: y.to_csv(f, na_rep="NA", float_format="%.0f")
-    if rule: field = field[:0] # nobody has measured the precision of the rule
-    summary = add_calls(summarize_species(counts, e, names), field).join(field, on="species")
+    field = field.copy()
+    if rule: field[RATE_COLS[:6]] = np.nan # nobody has measured precision and recall of the rule
+    field.loc[field.judged_here.eq(False), RATE_COLS[6:]] = np.nan # it is that of other recordings
+    summary = summarize_species(counts, e, names).join(field, on="species")
     _write_table(summary, out/"summary")
     draw_sites(counts, df, names, out/"sites.png")
     if len(d) and hours.size:
@@ -519,9 +510,9 @@ def _describe_species(t): # Row of the summary
          "recorder-hour")
     if t.precision == t.precision:
         s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}"
-        s += "), " if t.judged_here is not False else "; judged in other recordings), "
-        known = f" ({t.calls_low:.1f} to {t.calls_high:.1f})" if t.calls_low == t.calls_low else ""
-        s += f"about {t.calls_per_hour:.1f}{known} calls per recorder-hour if each detection is one call"
+        s += ")" if t.judged_here is not False else "; judged in other recordings)"
+    if t.density == t.density:
+        s += f", calls in {t.density:.2%} of the windows ({t.density_low:.2%} to {t.density_high:.2%})"
     return s
 
 # %% ../nbs/10_survey.ipynb #8e74c42a

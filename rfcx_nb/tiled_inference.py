@@ -129,7 +129,7 @@ def _scores_table(start, end, fold, logits, species): # (n,) s twice; fold or fo
 @torch.inference_mode()
 def score_wave(
     run,      # `Run`
-    wav,      # (n_samples,) tensor on any device, at most a minute
+    wav,      # (n_samples,) tensor on any device, a block of a recording
     windows,  # `Windows` with `one_pass` decided
     start=0.):# Time of the first sample, in s
     "Scores table of a waveform, without its recording id; None if it has no more samples than a Fourier window."

@@ -17,7 +17,7 @@ from .crops import BoxDataset, CropDataset, mel_rows, species_bands, species_nam
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .embedding_net import EmbeddingDataset
 from .encoder import ENCODERS, get_encoder, has_classes, known_species
-from .folds import begin_fold, fold_boxes, learned, read_folds
+from .folds import begin_fold, box_digests, fold_boxes, learned, NO_BOXES, read_folds
 from .logmel import LogMel
 from .losses import LOSSES
 from .metrics import lwlrap
@@ -377,7 +377,7 @@ def train_fold(
             Checkpoint(out).forget("no recordings.csv beside it")
         table, ids = read_folds(folder, cfg.n_folds), set(boxes.recording_id)
         if cfg.pseudo: ids |= set(read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]).recording_id)
-        ids = begin_fold(folder, fold, table, ids)
+        ids = begin_fold(folder, fold, table, ids, box_digests(boxes))
     set_seed(cfg.seed*1000 + fold)
     dls = get_dls(cfg, boxes, fold, store, n_workers, device, ids)
     held = f"{len(dls.valid_ds)} held out" if cfg.n_folds > 1 else "none held out"
@@ -480,18 +480,19 @@ def init_run(
     return data
 
 # %% ../nbs/04_train.ipynb #90cedd5a
-def _came_later(data, k, folder): # As for `_train_once`; what network `k`, which is trained, has not learned, in words
+def _changed_since(data, k, folder): # As for `_train_once`; what network `k`, which is trained, has not learned, in words
     if not (folder/f"fold{k}"/"recordings.csv").exists(): return ""
-    known = learned(folder, k, read_folds(folder, data.cfg.n_folds)).recording_id
-    n = data.boxes.recording_id[data.boxes.fold != k][lambda ids: ~ids.isin(known)].nunique()
-    more = f"boxes in {plural(n, 'more recording')} came later: to learn these too, give another --model_name"
-    return f"; {more}" if n else ""
+    old = learned(folder, k, read_folds(folder, data.cfg.n_folds)).set_index("recording_id").boxes
+    now = box_digests(data.boxes[data.boxes.fold != k])
+    n = sum(old.get(k, NO_BOXES) not in ("", o) for k, o in now.items()) # "": a run of an earlier version
+    return f"; it has not learned new or changed boxes of {plural(n, 'recording')}: to learn these too, give another " \
+           "--model_name" if n else ""
 
 def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<model_name>`; processes
     out = folder/f"fold{k}"
     with working(out, "rfcx_train") if not rank_distrib() else nullcontext():
         if (out/"weights.safetensors").exists():
-            return print(f"fold {k} is trained already: {out}{_came_later(data, k, folder)}")
+            return print(f"fold {k} is trained already: {out}{_changed_since(data, k, folder)}")
         last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
     if data.cfg.n_folds == 1: return print(f"one network, which has learned from all boxes: written to {out}")
     ranks = f"of the held-out crops {last.accuracy:.0%} have a confirmed species first, LWLRAP {last.box_lwlrap:.3f}; "
