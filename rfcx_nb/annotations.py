@@ -149,9 +149,9 @@ def name_time(
             sure = m[7] or re.match(r"Z|[+-]\d\d:\d\d", rest) # in 20210621_0530-0600 nobody knows what -0600 is
             try: return datetime(*(int(m[i] or 0) for i in (1, 3, 4, 5, 6, 7))), rest if sure else ""
             except ValueError: pass # 20219999 is a number, not a day
-        stem = last.split(".")[0]
-        if re.fullmatch("[0-9A-F]{8}", stem) and 1.4e9 < int(stem, 16) < 2.2e9:
-            return datetime(1970, 1, 1) + timedelta(seconds=int(stem, 16)), "Z"
+    stem = last.split(".")[0] # AudioMoths of 2018 and 2019: 5A497A00 to 5E0BE0FF; digits alone are a number
+    if re.fullmatch("(?=.*[A-F])[0-9A-F]{8}", stem) and 1.4e9 < int(stem, 16) < 2.2e9:
+        return datetime(1970, 1, 1) + timedelta(seconds=int(stem, 16)), "Z"
     return None, ""
 
 # %% ../nbs/01a_annotations.ipynb #bb0749e1

@@ -12,8 +12,8 @@ __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips
 from .annotations import VERDICTS, write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, load_json, local_path,
-                          MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table, save_json,
-                          working)
+                          MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table, sanitize,
+                          save_json, working)
 from .detections import kept_scores
 from .report import recordings_of, review_page, with_media
 from .runs import load_run, tell_widths, weights_id
@@ -68,7 +68,7 @@ def pick_species(
     names, # All names
     asked):# Names, with commas; all if empty
     "Numbers of the species asked for; raises `InputError` for a name that is not there."
-    left, res = asked.split(","), []
+    left, res = sanitize(asked).split(","), []
     while left: # a name may hold commas: the longest one that is there
         n = next((n for n in range(len(left), 0, -1) if ",".join(left[:n]).strip() in names), 0)
         if n: res.append(names.index(",".join(left[:n]).strip()))

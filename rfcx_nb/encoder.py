@@ -247,9 +247,13 @@ def embedding_path(
 
 # %% ../nbs/03b_encoder.ipynb #bd35e2dd
 def _job(name, k, src, folder, hop): # One recording; returns its id and an error, if any
+    store = Features(folder)
+    source = store.source(src) # before it is read: it may be replaced meanwhile
     try: starts, feats = embed_file(src, get_encoder(name), hop)
-    except InputError as e: return k, str(e)
-    Features(folder).save(k, src, dict(start=starts, features=feats))
+    except InputError as e:
+        store.path(k).unlink(missing_ok=True) # those of an earlier file
+        return k, str(e)
+    store.save(k, source, dict(start=starts, features=feats))
     return k, ""
 
 def _failed(name, k, src, folder, hop, error): # A job whose process died

@@ -65,7 +65,7 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
             i, c = bad[0]
             raise InputError(f"{f}, recording {x.index[i]}, column {x.columns[c]}: {x.iat[i, c]:g} is not between 0 "
                              "and 1: give probabilities, no percentages and no logits")
-    return [x.loc[xs[0].index, list(xs[0])].clip(1e-6, 1 - 1e-6).map(logit) for x in xs]
+    return [logit(x.loc[xs[0].index, list(xs[0])].clip(1e-6, 1 - 1e-6)) for x in xs]
 
 # %% ../nbs/05b_ensemble.ipynb #26c7a075
 def _same_species(folders): # Folders of runs, which need not exist. Raise if a column of two runs has two names
@@ -119,5 +119,5 @@ def rfcx_ensemble(
         scale = [(x.to_numpy().mean(), x.to_numpy().std() + 1e-6) for x in xs]
         lines, weights = [(1/sd, -mean/sd) for mean, sd in scale], np.ones(n)/n
     total = sum(w*(a*x + b) for x, (a, b), w in zip(xs, lines, weights))
-    with atomic_write(out) as f: total.map(expit).rename(index=csv_escape).reset_index().to_csv(f, index=False)
+    with atomic_write(out) as f: expit(total).rename(index=csv_escape).reset_index().to_csv(f, index=False)
     print(f"{plural(n, 'submission')}, {plural(len(total), 'recording')}: {out}")

@@ -74,6 +74,8 @@ def event_figures(
     weights,# (n_resamples, n_drawn) times that each recording, or site, is drawn
     place): # Recording to its column of the weights
     "(n_resamples, 4) precision, recall, F1, average precision; nan where there is nothing to count."
+    n = min(-(-len(weights)*len(d)//4_000_000), len(weights)) # so many resamples at a time: a bound for the memory
+    if n > 1: return np.concatenate([event_figures(d, e, w, place) for w in np.array_split(weights, n)])
     d = d.sort_values("score", ascending=False, kind="stable")
     wd, we = (weights[:, o.recording.map(place).to_numpy(int)] for o in (d, e))
     with np.errstate(invalid="ignore", divide="ignore"):

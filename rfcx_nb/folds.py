@@ -340,12 +340,12 @@ def begin_fold(
     fold,     # The fold to hold out
     table,    # Rows of `folds.csv`
     ids,      # Recordings with something to learn from
-    boxes={}):# Dict of recording id to `box_digests`
+    boxes=()):# `box_digests` of all recordings
     "Set of recordings that network `fold` learns from, written when its training begins and read when it goes on."
     f = Path(run)/f"fold{fold}"/"recordings.csv"
     if not f.exists():
         rows = table.loc[(table.fold != fold) & table.recording_id.isin(set(ids)), FOLDS[::2]]
-        _write(rows.assign(boxes=[boxes.get(k, NO_BOXES) for k in rows.recording_id]), f)
+        _write(rows.assign(boxes=[dict(boxes).get(k, NO_BOXES) for k in rows.recording_id]), f)
     return set(learned(run, fold, table).recording_id)
 
 # %% ../nbs/01b_folds.ipynb #128bf333

@@ -196,10 +196,10 @@ class Parts:
 @patch
 def save(self:Parts,
     k,      # Recording id
-    src,    # Its file
+    source, # What it was made from: `Parts.source`, taken before the file was read
     result):# What was computed
     "Write the result of a recording, by `atomic_write`."
-    with atomic_write(self.path(k), durable=False) as f: self.write(f, result, self.source(src))
+    with atomic_write(self.path(k), durable=False) as f: self.write(f, result, source)
 
 # %% ../nbs/parallel.ipynb #5cddd5c5
 @patch

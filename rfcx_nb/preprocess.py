@@ -303,7 +303,9 @@ def _key(src, sample_rate, dtype): # What a wave is made from
 def _job(k, src, folder, sample_rate, dtype): # Decode one recording; its line of the manifest
     row = dict(recording_id=k, **_key(src, sample_rate, dtype))
     try: return dict(row, samples=audio2npy(src, Path(folder)/f"{k}.npy", sample_rate, dtype), status="ok", error="")
-    except InputError as e: return dict(row, samples=0, status="failed", error=str(e))
+    except InputError as e:
+        (Path(folder)/f"{k}.npy").unlink(missing_ok=True) # the wave of an earlier file
+        return dict(row, samples=0, status="failed", error=str(e))
 
 def _failed(k, src="", *job, error): # The line of a recording that is missing, or whose process was killed
     row = dict.fromkeys(MANIFEST, "") | dict(recording_id=k, source=printable(src), samples=0, status="failed")

@@ -78,4 +78,9 @@ def make_prior_shift(
         return lambda p: prior_shift(p, em_prevalence(p, prior), prior)
     target = read_prevalence(prevalence, len(run.species))
     _check(np.full((1, len(target)), .5), target) # before hours of scoring
-    return (lambda p: prior_shift(p, target)) if shift == "clean" else lambda p: minmax_shift(p, target)
+    def move(p):
+        if len(p) < 20:
+            print(f"prevalences are applied to {plural(len(p), 'recording')}: in so few, the mean score of a species "
+                  "does not tell how frequent the network takes it to be, and the scores become those of the table")
+        return prior_shift(p, target) if shift == "clean" else minmax_shift(p, target)
+    return move

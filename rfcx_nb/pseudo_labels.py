@@ -115,8 +115,8 @@ def _train_round(
         if (new/"pseudo.json").exists() and load_json(new/"pseudo.json") != how:
             raise InputError(f"{new} was begun by other networks of {old.name}, or with another --power: remove {new}")
     else:
-        _write_pseudo_labels(kw["path"], old, file, kw["waves"], power, before, kw["n_workers"])
         save_json(how, new/"pseudo.json")
+        _write_pseudo_labels(kw["path"], old, file, kw["waves"], power, before, kw["n_workers"])
     df = pseudo_table(replace(cfg, pseudo=str(file)))
     means = df[list(cfg.species)].mean().to_numpy()
     print(f"{new.name}: {plural(len(df), 'window')}, {means.sum():.2f} species per window by the guesses of {old.name}")

@@ -332,7 +332,7 @@ def field_thresholds(
     run,   # `Run`
     table, # Its thresholds, such as `Run.thresholds`
     widths=None): # Of windows that are used now, in frames; None where an encoder decides
-    "`table` with thresholds, scale, `RATE_COLS`, `season` of `field.csv`, if of these networks and windows; prints them."
+    "`table` with what `field.csv` has: thresholds, scale, `RATE_COLS`, `season`; if it fits. Prints what is taken."
     f, number = run.path/"field.csv", Number(empty=True)
     if not thresholds_fit(run.path, run.digests()):
         print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "
@@ -567,6 +567,9 @@ def load_training_data(
     "The `TrainingData` of a run, decoded; prints what is left out. Raises `InputError` if nothing can be read."
     cfg, boxes = replace(cfg, species=run_species(path, cfg)), read_boxes(path)
     if run: run_names(run, path, len(cfg.species))
+    if len(cfg.species) == 1 and not cfg.objective.masked:
+        raise InputError(f"loss {cfg.loss} learns which species is the loudest, and the tables have one species: give "
+                         "--loss bce")
     if not cfg.objective.masked: boxes = boxes[boxes.recording_id.isin(boxes.recording_id[boxes.is_tp])]
     ids, found = boxes.recording_id.unique(), find_recordings(as_path(path)/"train")
     soft = pseudo_table(cfg).recording_id.unique() if cfg.pseudo else ()

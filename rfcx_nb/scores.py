@@ -15,7 +15,6 @@ import json
 from hashlib import sha256
 from pathlib import Path
 import numpy as np, pandas as pd
-from pyarrow.lib import ArrowInvalid
 from pyarrow.parquet import read_schema
 from scipy.special import expit, logit, softmax
 
@@ -122,8 +121,8 @@ def read_note(out): # Folder of detections
 
 def read_source(file): # A table of scores
     "What its scores were made from, as `Scores` notes it; empty if nothing says so."
-    try: return json.loads(read_schema(file).metadata[b"PANDAS_ATTRS"]).get("source", [])
-    except (OSError, KeyError, ArrowInvalid): return []
+    try: return json.loads((read_schema(file).metadata or {})[b"PANDAS_ATTRS"]).get("source", [])
+    except (OSError, KeyError, ValueError): return [] # pyarrow's error for what is no parquet file is a ValueError
 
 def season_id(sources): # Dict of recording id to what its scores were made from
     "Checksum of a season: of the names and contents of its recordings, whenever and wherever they were written."

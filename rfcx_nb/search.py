@@ -65,7 +65,7 @@ class Ear:
         store = Maps(folder)
         todo = store.todo(files)
         def make(k, file, stop): # The map of a recording is written; returns its id and an error, if any
-            n, starts, m = 0, [], []
+            n, starts, m, source = 0, [], [], store.source(file)
             try:
                 for x in audio_blocks(file, self.sample_rate):
                     if stop.is_set(): return k, "stopped"
@@ -75,7 +75,7 @@ class Ear:
             except InputError as e: return k, str(e)
             start, m = np.concatenate(starts), np.ascontiguousarray(np.concatenate(m, 1))
             if not len(start): return k, f"{printable(file)}: too short for a map"
-            store.save(k, file, dict(start=start, features=m))
+            store.save(k, source, dict(start=start, features=m))
             return k, ""
         done = progress(thread_map(make, todo, n_workers), len(todo), f"maps ({self.name})")
         return {k: e for k, e in done if e}

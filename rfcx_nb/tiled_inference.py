@@ -456,6 +456,7 @@ def score_folder(
         changed = "file (or scores) has" if len(old) == 1 else "files (or scores) have"
         print(f"scored again: {plural(len(old), 'recording')}, such as {old[0]}, whose {changed} changed since")
     if todo: (store.folder/UNLISTED).touch()
+    source = {k: store.source(f) for k, f in todo.items()} # before they are read: they may be replaced meanwhile
     if run.cfg.encoder: results = _score_features(run, todo, features, n_workers, scheduler)
     elif scheduler: results = _score_cluster(run, todo, windows, scheduler, n_workers)
     else: results = score_recordings(run, todo, windows, n_workers)
@@ -463,7 +464,7 @@ def score_folder(
         if error or df.isna().any(axis=None):
             errors[k] = error or f"{printable(files[k])}: the network gives scores that are no numbers"
             continue
-        store.save(k, files[k], df)
+        store.save(k, source[k], df)
         seconds += df.attrs["seconds"]
     return Scored({k: store.path(k) for k in files if k not in errors}, errors, seconds)
 

@@ -480,7 +480,7 @@ def init_run(
     return data
 
 # %% ../nbs/04_train.ipynb #90cedd5a
-def _changed_since(data, k, folder): # As for `_train_once`; what network `k`, which is trained, has not learned, in words
+def _changed_since(data, k, folder): # As for `_train_once`; what network `k`, which is trained, does not know, in words
     if not (folder/f"fold{k}"/"recordings.csv").exists(): return ""
     old = learned(folder, k, read_folds(folder, data.cfg.n_folds)).set_index("recording_id").boxes
     now = box_digests(data.boxes[data.boxes.fold != k])
