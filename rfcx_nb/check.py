@@ -224,7 +224,8 @@ def read_verdicts(path): # csv file, or a folder with several
         said = df.verdict.str.strip().replace(dict.fromkeys(MISSING, "")).str.lower()
         raise_bad_rows(f, ~said.isin(VERDICTS), "verdict is neither yes, no nor unsure", df.verdict)
         texts = {k: df[k].map(csv_unescape) if k in df else "" for k in ("other", "note")}
-        res.append(df.assign(verdict=said.map(VERDICTS), file=f.name, row=df.index + 2, **texts)[said != ""])
+        name = f.relative_to(path).as_posix() if path.is_dir() else f.name # two people may have files of one name
+        res.append(df.assign(verdict=said.map(VERDICTS), file=name, row=df.index + 2, **texts)[said != ""])
     return pd.concat(res, ignore_index=True)
 
 # %% ../nbs/09c_check.ipynb #049d64d5
@@ -276,12 +277,13 @@ def judge_season(
     said,    # From `match_verdicts`
     bins):   # Edges of the bins
     "Dict of species number to `Judged`; clips that are unsure do not count."
-    res = {}
+    res, where = {}, season.windows.assign(recording=season.windows.recording.cat.codes)
     for s, df in samples.items():
         mine = df.merge(said[said.verdict != "unsure"][[*CLIP, "verdict"]], on=CLIP)
         if not len(mine): continue
         x = season.x[:, s].astype(float)
-        res[s] = Judged(x, score_bins(season.x[:, s], bins), mine.window.to_numpy(), (mine.verdict == "yes").to_numpy())
+        rows, y = mine.window.to_numpy(), (mine.verdict == "yes").to_numpy()
+        res[s] = Judged(x, score_bins(season.x[:, s], bins), rows, y, where=where)
     return res
 
 # %% ../nbs/09c_check.ipynb #0fdc9e01

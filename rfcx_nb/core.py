@@ -310,6 +310,7 @@ def read_text(
     "Text in UTF-8, UTF-16 or the Western encoding of old spreadsheets; raises `InputError` if the file holds none."
     try: raw = existing_path(file, what).read_bytes()
     except IsADirectoryError: raise InputError(f"{file} is a folder: expected {what}") from None
+    if raw[:4] == b"PK\3\4": raise InputError(f"{file} is a workbook, or another zip file: save it as csv")
     utf_16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
     for code in ("utf-16",) if utf_16 else ("utf-8-sig", "cp1252", "latin-1"):
         try: text = raw.decode(code)

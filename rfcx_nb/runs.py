@@ -348,7 +348,15 @@ def field_thresholds(
     for odd, what in ((other, "networks"), (wide, "windows (--tile_width)")):
         if odd.any():
             print(f"  {f} is of other {what} for {', '.join(df.species[odd])}: here the thresholds of the boxes count")
-    df, table = df[df.logit.notna() & ~other & ~wide], table.copy()
+    df, table = df[~other & ~wide], table.copy()
+    for i, o in df[df.logit.isna() & table.threshold.reindex(df.index).notna().to_numpy()].iterrows():
+        box = pd.to_numeric(o.reindex([f"box_{k}" for k in RATE_COLS[:3]]), errors="coerce").to_numpy()
+        if np.isnan(box[0]): continue
+        table.loc[i, RATE_COLS[:3]], table.loc[i, RATE_COLS[6:]] = box, o[RATE_COLS[6:]].astype(float)
+        table.loc[i, "season"] = o.get("season", "")
+        print(f"  {table.species[i]}: the threshold of the boxes; by {plural(round(o.judged), 'clip')} of the field, "
+              f"{o.date}, its precision is {box[0]:.2f} ({box[1]:.2f} to {box[2]:.2f})")
+    df = df[df.logit.notna()]
     if not table.index[table.threshold.notna()].isin(df.index).all(): tell_widths(run.path, widths)
     for i, t in table[table.index.isin(df.index)].iterrows(): # a name may have been corrected since
         o = df.loc[i]

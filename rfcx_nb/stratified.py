@@ -8,6 +8,7 @@ __all__ = ['BINS', 'PRIOR', 'DOUBT', 'DRAWS', 'DOUBT_ABOVE', 'MIN_CLIPS', 'WANTE
            'probability_error', 'repeat_check']
 
 # %% ../nbs/09b_stratified.ipynb #518fdc46
+from .scores import GAP
 from .thresholds import calibrate
 from dataclasses import dataclass
 import numpy as np, pandas as pd
@@ -55,6 +56,7 @@ class Judged:
     rows:np.ndarray# (k,) numbers of the judged windows
     y:np.ndarray   # (k,) is a call in it?
     level:float=.9 # Of the intervals
+    where:pd.DataFrame|None=None # recording, start and end of all windows; None: each is a detection by itself
 
     def totals(self,
         at=None,     # (n_thresholds,) parts at or above each threshold; whole bins if None
@@ -73,6 +75,36 @@ class Judged:
             part = k + rng.binomial(N - n, rng.beta(yes + k, no + n - k, size=(DRAWS, len(N))))
             res = res + part[:, same.ravel()]
         return res
+
+    def shares(self,
+        at): # A threshold
+        "(n,) share of each window in its detection, 1 by the number of its windows; 0 below the threshold."
+        res, i = np.zeros(len(self.x)), np.flatnonzero(self.x >= at)
+        k, start, end = (self.where[c].to_numpy()[i] for c in ("recording", "start", "end"))
+        d = np.cumsum(np.r_[0, (k[1:] != k[:-1]) | (start[1:] - end[:-1] > GAP + 1e-6)])[:len(i)]
+        res[i] = 1/np.bincount(d)[d]
+        return res
+
+    def right(self,
+        at,        # (n_thresholds,) log-odds
+        yes=PRIOR, # Prior of a call
+        no=PRIOR): # Prior of no call
+        "(1000, n_thresholds) draws of the precision of the detections."
+        if self.where is None: return self.totals(at, yes, no)/np.maximum((self.x >= at[:, None]).sum(1), 1)
+        rng, res = np.random.default_rng(1), []
+        for share in map(self.shares, at):
+            size = np.log(1/np.where(share > 0, share, 1))/np.log(4) + 1e-9 # 1 to 3 windows, 4 to 15, 16 to 63 ...
+            part, total = np.where(share > 0, 100*size.astype(int) + self.bin, -1), 0
+            for p in np.unique(part[part >= 0]):
+                mine, all_ = part[self.rows] == p, share[part == p].sum()
+                w, y = share[self.rows][mine], self.y[mine]
+                n = w.sum()**2/max((w**2).sum(), 1e-12) # as many clips of equal weight
+                k = n*(w @ y)/max(w.sum(), 1e-12)
+                left = max(all_ - w.sum(), 0)
+                m = max(round(left), 1)
+                total = total + w @ y + left*rng.binomial(m, rng.beta(yes + k, no + n - k, DRAWS))/m
+            res.append(total/max(share.sum(), 1e-12) + np.zeros(DRAWS))
+        return np.stack(res, 1)
 
     def bounds(self,
         low,  # (1000, n_thresholds) draws for the lower bound
@@ -105,8 +137,8 @@ class Judged:
         at = self.thresholds() if at is None else np.atleast_1d(at)
         n = np.maximum(len(self.x) - np.searchsorted(np.sort(self.x), at), 1)
         df = pd.DataFrame(dict(logit=at, windows=n, clips=(self.x[self.rows][:, None] >= at).sum(0)))
-        low, high = self.totals(at, no=DOUBT_ABOVE), self.totals(at, yes=DOUBT_ABOVE)
-        precision = ((low + high)/2/n).mean(0), *self.bounds(low/n, high/n)
+        low, high = self.right(at, no=DOUBT_ABOVE), self.right(at, yes=DOUBT_ABOVE)
+        precision = ((low + high)/2).mean(0), *self.bounds(low, high)
         above, missed = self.totals(at), (self.totals(at, *o, above=False) for o in ((DOUBT, PRIOR), (PRIOR, DOUBT)))
         bounds = self.bounds(*(above/np.maximum(above + o, 1) for o in missed)) # the more are missed, the lower
         above, lost = above.mean(0), (self.worth*self.y) @ (self.x[self.rows][:, None] < at)

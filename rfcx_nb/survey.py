@@ -117,7 +117,7 @@ def _name_rows(df, key, file, names): # Table; its column of names; its file; na
     k = pd.Series([o[0] if len(o := fits[n, ""]) == 1 else "" for n in df[key]], df.index, dtype=object)
     if not (k != "").any():
         raise InputError(f"no row of {file} names one of the {key}s: its column {key} needs names such as "
-                         f"{printable(min(known))}")
+                         f"{printable(min(known))}{', or give --site' if key == 'site' else ''}")
     raise_bad_rows(file, (k != "") & k.duplicated(), f"{key} is there twice", df[key])
     lost = df[key][k == ""]
     if len(lost):
