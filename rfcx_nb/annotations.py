@@ -556,8 +556,9 @@ def import_report(
     twice = ok[ok.is_tp & ~ok.no_band].groupby(["recording_id", "start", "end", "low", "high"]).species.unique()
     if len(twice := twice[twice.map(len) > 1]):
         (k, t, *_), both = twice.index[0], twice.iloc[0]
-        lines.append(f"{plural(len(twice), 'box is', 'boxes are')} there under two species, such as {' and '.join(both)} "
-                     f"in {k} at {t:g} s: if one of them was a mistake, remove its row and import again")
+        n = plural(len(twice), "box is there under two species", "boxes are there under two species each")
+        lines.append(f"{n}, such as {' and '.join(both)} in {k} at {t:g} s: if one of them was a mistake, remove its "
+                     "row and import again")
     if bare: lines.append(plural(bare, "box has no frequencies and reaches", "boxes have no frequencies and reach")
                           + " over all of them: columns for these are called low and high, in Hz")
     if cut: lines.append(plural(cut, "box runs over the end of its recording and is cut there",

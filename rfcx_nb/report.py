@@ -68,7 +68,7 @@ DAY = re.compile(r"[-_. ]*(?<!\d)(?:19|20)\d\d([-_./]?)(?:0[1-9]|1[0-2])\1(?:0[1
 MONTH = re.compile(r"(?<![^/])(?:19|20)\d\d[-_./](?:0[1-9]|1[0-2])(?![^/])") # A folder 2024-06, or 06 in 2024
 
 def site_of(name): # Recording id, such as north/a7/rec_01 or SMA1_20210621_053000
-    "The folders of a recording without days and months, or else what stands before the time in its name; empty without both."
+    "The folders of a recording without days and months, or else what is before the time in its name; may be empty."
     *folders, stem = name.split("/")
     m, rest = FILENAME_TIME.search(stem), MONTH.sub("", DAY.sub("", "/".join(folders))).split("/")
     site = "/".join(filter(None, (o if o in folders else o.lstrip("-_. ") for o in rest)))
