@@ -234,7 +234,8 @@ def _note(run, out, parts, table, gap, min_length, left): # Folders; files of sc
     field = t.reindex(columns=RATE_COLS)
     limit = t.threshold.where((t.box_recall != 0) | field.recall.notna()) # above all of its boxes, it finds nothing
     used = limit.astype(object).where(limit.notna(), None).to_dict() # JSON has no nan
-    how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, left_out=left)
+    band = {s: [low, high] for s, low, high in zip(t.index, t.low.astype(float), t.high.astype(float))}
+    how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, band=band, left_out=left)
     known = field.dropna(how="all")
     if not len(known): return how
     if min_length > 0 or gap != GAP:

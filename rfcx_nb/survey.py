@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['OFFSET', 'COMMENT_OFFSET', 'RECORDING_COLS', 'utc_offset', 'local_start', 'has_guano', 'read_guano', 'sites_of',
            'read_recordings', 'recordings_table', 'unknown', 'effort', 'place_detections', 'rates', 'present',
-           'rule_score', 'choose_rule', 'effort_matrix', 'occupancy_matrix', 'summarize_species', 'accumulation',
-           'draw_activity', 'draw_accumulation', 'site_places', 'draw_sites', 'field_rates', 'rfcx_survey']
+           'rule_score', 'choose_rule', 'effort_matrix', 'occupancy_matrix', 'out_of_range', 'summarize_species',
+           'accumulation', 'draw_activity', 'draw_accumulation', 'site_places', 'draw_sites', 'field_rates',
+           'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
 from .annotations import durations, matcher, other_folders, tell_moved, write_boxes_csv
@@ -166,7 +167,7 @@ def recordings_table(
     site="",   # Pattern, as for `sites_of`
     given=None,# From `read_recordings`; goes before all else
     zone=None):# `ZoneInfo` that starts with a known offset are turned to
-    "A row per recording that can be read, `RECORDING_COLS`, and a dict of errors."
+    "A row per recording that can be read, `RECORDING_COLS` and `top` (half its sample rate), and a dict of errors."
     sizes, bad = durations(files)
     where, rows, told = sites_of(list(files), site), [], {} if given is None else given.to_dict("index")
     other = dict(seconds=[], utc_offset=[]) # recordings for which the table and the file differ
@@ -176,7 +177,7 @@ def recordings_table(
         start, offset = start_time(k, said), utc_offset(k, said)
         if "start" in more and not known and clock_was_set(more["start"]):
             start, offset = more["start"], more.get("utc_offset", offset)
-        o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0])
+        o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0], top=sizes[k][1])
         o |= {c: more[c] for c in ("latitude", "longitude") if c in more}
         row = {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
         if "start" in row: o["utc_offset"] = None # that of a name is not the offset of another start
@@ -190,7 +191,7 @@ def recordings_table(
         if ks: print(f"  {c} of {plural(len(ks), 'recording')} is taken from the table, though {ks[0][0]} has "
                      f"{ks[0][1]}")
     kinds = dict(start="datetime64[ns]") | dict.fromkeys(("utc_offset", "seconds", "latitude", "longitude"), float)
-    return pd.DataFrame(rows, columns=RECORDING_COLS).astype(kinds), bad
+    return pd.DataFrame(rows, columns=[*RECORDING_COLS, "top"]).astype(kinds), bad
 
 # %% ../nbs/10_survey.ipynb #085408f3
 def unknown(df): # From `recordings_table`
@@ -309,6 +310,14 @@ def occupancy_matrix(
     seen = set(zip(mine.site, mine.date.dt.strftime("%Y-%m-%d")))
     hit = np.array([[(s, c) in seen for c in hours] for s in hours.index], float).reshape(hours.shape)
     return pd.DataFrame(np.where(hours.isna() & (hit == 0), np.nan, hit), hours.index, hours.columns)
+
+# %% ../nbs/10_survey.ipynb #5a6da92f
+def out_of_range(
+    df,    # From `recordings_table`
+    bands):# Dict of species to (low, high) in Hz
+    "Dict of species to (n,) bool: recordings with a sample rate too low for its calls; without species that have none."
+    res = {s: df.top <= low for s, (low, _) in bands.items()}
+    return {s: o for s, o in res.items() if o.any()}
 
 # %% ../nbs/10_survey.ipynb #f80de3ff
 def summarize_species(
@@ -480,7 +489,8 @@ def _write_survey(
     field, # From `field_rates`
     rule,  # Is there a rule?
     names, # Of the species
-    out):  # Folder
+    out,   # Folder
+    deaf=()): # From `out_of_range`
     "Write the tables and pictures of a survey; return the summary."
     _remove_earlier(out)
     _write_table(e, out/"effort")
@@ -489,7 +499,8 @@ def _write_survey(
     with atomic_write(out/"effort_matrix.csv") as f: hours.round(4).rename(csv_escape).to_csv(f, na_rep="NA")
     (out/"occupancy").mkdir(exist_ok=True)
     for s, name in zip(names, _file_names(names)):
-        y = occupancy_matrix(counts, hours, s).rename(csv_escape)
+        mine = effort_matrix(effort(df[~deaf[s]])).reindex_like(hours) if s in deaf else hours
+        y = occupancy_matrix(counts, mine, s).rename(csv_escape)
         with atomic_write(out/"occupancy"/f"{name}.csv") as f: y.to_csv(f, na_rep="NA", float_format="%.0f")
     field = field.copy()
     if rule: field[RATE_COLS[:6]] = np.nan # nobody has measured precision and recall of the rule
@@ -549,7 +560,8 @@ def rfcx_survey(
     counts = d[np.array([o in keys for o in zip(d.recording, d.species)], bool) & (d.score >= floor)]
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
-        summary = _write_survey(df, d, e, counts, field_rates(path), rule, names, path/"survey")
+        deaf = out_of_range(df, read_note(path).get("band", {}))
+        summary = _write_survey(df, d, e, counts, field_rates(path), rule, names, path/"survey", deaf)
     for s in unknown(df): print(f"  {printable(s)}")
     waves = [f for i in df.drop_duplicates("site").recording if str(f := files[i]).lower().endswith(".wav")]
     if not find_spec("guano") and (said := next(filter(has_guano, waves), None)):
@@ -560,6 +572,10 @@ def rfcx_survey(
     if len(d) < len(found):
         print(f"  {plural(len(found) - len(d), 'detection is', 'detections are')} not counted: the recording is not "
               "there, cannot be read, was not scored or is shorter")
+    for s, o in deaf.items():
+        what = plural(o.sum(), "recording has a sample rate", "recordings have a sample rate")
+        print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: in occupancy/ they are "
+              "no effort for it")
     here = summary.detections > 0
     for t in summary[here].itertuples(): print(_describe_species(t))
     if not here.all():
