@@ -114,7 +114,7 @@ class Judged:
         return np.quantile(low, a, axis=0), np.quantile(high, 1 - a, axis=0)
 
     @property
-    def worth(self):
+    def weights(self):
         "(k,) windows that each judged clip stands for."
         b = self.bin[self.rows]
         return (np.bincount(self.bin)/np.maximum(np.bincount(b, minlength=self.bin.max() + 1), 1))[b]
@@ -123,7 +123,7 @@ class Judged:
     def density(self):
         "Share of windows with a call: estimate, lower and upper bound."
         low, high = (float(o[0])/len(self.x) for o in self.bounds(self.totals(no=DOUBT), self.totals(yes=DOUBT)))
-        return [float(np.clip(self.worth @ self.y/len(self.x), low, high)), low, high]
+        return [float(np.clip(self.weights @ self.y/len(self.x), low, high)), low, high]
 
     def thresholds(self):
         "Log-odds that leave about 1, 1/1.25, 1/1.25**2 ... of the windows above them, down to ten windows."
@@ -141,7 +141,7 @@ class Judged:
         precision = ((low + high)/2).mean(0), *self.bounds(low, high)
         above, missed = self.totals(at), (self.totals(at, *o, above=False) for o in ((DOUBT, PRIOR), (PRIOR, DOUBT)))
         bounds = self.bounds(*(above/np.maximum(above + o, 1) for o in missed)) # the more are missed, the lower
-        above, lost = above.mean(0), (self.worth*self.y) @ (self.x[self.rows][:, None] < at)
+        above, lost = above.mean(0), (self.weights*self.y) @ (self.x[self.rows][:, None] < at)
         recall = np.clip(above/np.maximum(above + lost, 1e-9), *bounds), *bounds
         for name, v in dict(precision=precision, recall=recall).items():
             df[name], df[f"{name}_low"], df[f"{name}_high"] = v

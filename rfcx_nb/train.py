@@ -123,7 +123,7 @@ def band_rows(
 
 # %% ../nbs/04_train.ipynb #96c057e3
 def loader_processes(n_workers): # Processes wanted, or None
-    "Processes that cut and augment if `aug_p` is above 0: one per core, at most 8, if `n_workers` is None."
+    "Processes beside this one: one per core, at most 8, if `n_workers` is None."
     return min(os.cpu_count(), 8) if n_workers is None else n_workers
 
 def get_dls(
