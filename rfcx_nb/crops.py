@@ -76,11 +76,14 @@ def show_boxes(
     boxes,      # Rows of a box table, of one recording
     ax,         # Axes in s and kHz, as `show_spec` draws them
     names=None):# Name of each species; its number if None
-    "Draw `boxes` over a spectrogram, confirmed in full lines, denied dashed; returns `ax`."
-    for b in boxes.itertuples():
+    "Draw `boxes` over a spectrogram, confirmed in full lines, denied dashed, each species named once; returns `ax`."
+    named = set()
+    for b in boxes.sort_values("t_min").itertuples():
         color, style = ("cyan", "-") if getattr(b, "is_tp", True) else ("white", "--")
         ax.add_patch(plt.Rectangle((b.t_min, b.f_min/1000), b.t_max - b.t_min, (b.f_max - b.f_min)/1000,
                                    fill=False, lw=1.3, ec=color, ls=style))
+        if (b.species_id, style) in named: continue
+        named.add((b.species_id, style))
         ax.text(b.t_min, b.f_max/1000, names[b.species_id] if names else b.species_id,
                 c=color, fontsize=9, va="bottom", clip_on=True)
     return ax
