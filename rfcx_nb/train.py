@@ -484,7 +484,7 @@ def _changed_since(data, k, folder): # As for `_train_once`; what network `k`, w
     if not (folder/f"fold{k}"/"recordings.csv").exists(): return ""
     old = learned(folder, k, read_folds(folder, data.cfg.n_folds)).set_index("recording_id").boxes
     now = box_digests(data.boxes[data.boxes.fold != k])
-    n = sum(old.get(k, NO_BOXES) not in ("", o) for k, o in now.items()) # "": a run of an earlier version
+    n = sum(old.get(r, NO_BOXES) not in ("", o) for r, o in now.items()) # "": a run of an earlier version
     return f"; it has not learned new or changed boxes of {plural(n, 'recording')}: to learn these too, give another " \
            "--model_name" if n else ""
 
