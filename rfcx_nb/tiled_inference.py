@@ -456,7 +456,8 @@ def score_folder(
         changed = "file (or scores) has" if len(old) == 1 else "files (or scores) have"
         print(f"scored again: {plural(len(old), 'recording')}, such as {old[0]}, whose {changed} changed since")
     if todo: (store.folder/UNLISTED).touch()
-    source = {k: store.source(f) for k, f in todo.items()} # before they are read: they may be replaced meanwhile
+    with ThreadPoolExecutor(8) as ex: # before they are read: they may be replaced meanwhile
+        source = dict(zip(todo, ex.map(store.source, todo.values())))
     if run.cfg.encoder: results = _score_features(run, todo, features, n_workers, scheduler)
     elif scheduler: results = _score_cluster(run, todo, windows, scheduler, n_workers)
     else: results = score_recordings(run, todo, windows, n_workers)
