@@ -196,7 +196,7 @@ class Parts:
 @patch
 def save(self:Parts,
     k,      # Recording id
-    source, # What it was made from: `Parts.source`, taken before the file was read
+    source, # What it was made from, as source() gives it before the file is read
     result):# What was computed
     "Write the result of a recording, by `atomic_write`."
     with atomic_write(self.path(k), durable=False) as f: self.write(f, result, source)
