@@ -307,7 +307,8 @@ def occupancy_matrix(
     species): # Name
     "(sites, days) 1 detected, 0 recorded and not detected, nan not recorded."
     mine = d[(d.species == species) & d.date.notna()]
-    seen = set(zip(mine.site, mine.date.dt.strftime("%Y-%m-%d")))
+    last = mine.began + pd.to_timedelta(mine.end - 1e-3, unit="s") # a long call may go on after midnight
+    seen = {o for t in (mine.date, last) for o in zip(mine.site, t.dt.strftime("%Y-%m-%d"))}
     hit = np.array([[(s, c) in seen for c in hours] for s in hours.index], float).reshape(hours.shape)
     return pd.DataFrame(np.where(hours.isna() & (hit == 0), np.nan, hit), hours.index, hours.columns)
 
