@@ -345,7 +345,7 @@ def begin_fold(
     f = Path(run)/f"fold{fold}"/"recordings.csv"
     if not f.exists():
         rows = table.loc[(table.fold != fold) & table.recording_id.isin(set(ids)), FOLDS[::2]]
-        _write(rows.assign(boxes=[dict(boxes).get(k, NO_BOXES) for k in rows.recording_id]), f)
+        _write(rows.assign(boxes=rows.recording_id.map(dict(boxes)).fillna(NO_BOXES)), f)
     return set(learned(run, fold, table).recording_id)
 
 # %% ../nbs/01b_folds.ipynb #128bf333

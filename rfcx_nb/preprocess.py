@@ -105,13 +105,11 @@ def audio_blocks(
             while not last:
                 x = f.read(size, dtype="float32", always_2d=True)
                 n, last = n + len(x), len(x) < size
-                if len(x):
-                    a, b = x.min(0), x.max(0) # of each channel
-                    _check_range(a, b, path)
-                    lo, hi = np.minimum(lo, a), np.maximum(hi, b)
-                one = x.shape[1] == 1
-                x = x[:, 0] if one else x.mean(1)
-                if len(x) and not one: mono = max(mono, np.ptp(x))
+                a, b = x.min(0, initial=np.inf), x.max(0, initial=-np.inf) # of each channel
+                _check_range(a, b, path)
+                lo, hi = np.minimum(lo, a), np.maximum(hi, b)
+                if x.shape[1] == 1: x = x[:, 0]
+                else: x = x.mean(1); mono = max(mono, x.max(initial=-np.inf) - x.min(initial=np.inf))
                 if f.samplerate != sample_rate: x = resample(np.ascontiguousarray(x), last)
                 rest = np.concatenate([rest, x])
                 while len(rest) >= block + MIN_REST*sample_rate:

@@ -12,6 +12,7 @@ from .scores import GAP
 from .thresholds import calibrate
 from dataclasses import dataclass
 import numpy as np, pandas as pd
+from fastcore.basics import patch
 from scipy.special import expit
 
 # %% ../nbs/09b_stratified.ipynb #1275d592
@@ -76,36 +77,6 @@ class Judged:
             res = res + part[:, same.ravel()]
         return res
 
-    def shares(self,
-        at): # A threshold
-        "(n,) share of each window in its detection, 1 by the number of its windows; 0 below the threshold."
-        res, i = np.zeros(len(self.x)), np.flatnonzero(self.x >= at)
-        k, start, end = (self.where[c].to_numpy()[i] for c in ("recording", "start", "end"))
-        d = np.cumsum(np.r_[0, (k[1:] != k[:-1]) | (start[1:] - end[:-1] > GAP + 1e-6)])[:len(i)]
-        res[i] = 1/np.bincount(d)[d]
-        return res
-
-    def right(self,
-        at,        # (n_thresholds,) log-odds
-        yes=PRIOR, # Prior of a call
-        no=PRIOR): # Prior of no call
-        "(1000, n_thresholds) draws of the precision of the detections."
-        if self.where is None: return self.totals(at, yes, no)/np.maximum((self.x >= at[:, None]).sum(1), 1)
-        rng, res = np.random.default_rng(1), []
-        for share in map(self.shares, at):
-            size = np.log(1/np.where(share > 0, share, 1))/np.log(4) + 1e-9 # 1 to 3 windows, 4 to 15, 16 to 63 ...
-            part, total = np.where(share > 0, 100*size.astype(int) + self.bin, -1), 0
-            for p in np.unique(part[part >= 0]):
-                mine, all_ = part[self.rows] == p, share[part == p].sum()
-                w, y = share[self.rows][mine], self.y[mine]
-                n = w.sum()**2/max((w**2).sum(), 1e-12) # as many clips of equal weight
-                k = n*(w @ y)/max(w.sum(), 1e-12)
-                left = max(all_ - w.sum(), 0)
-                m = max(round(left), 1)
-                total = total + w @ y + left*rng.binomial(m, rng.beta(yes + k, no + n - k, DRAWS))/m
-            res.append(total/max(share.sum(), 1e-12) + np.zeros(DRAWS))
-        return np.stack(res, 1)
-
     def bounds(self,
         low,  # (1000, n_thresholds) draws for the lower bound
         high):# Draws for the upper bound
@@ -137,7 +108,7 @@ class Judged:
         at = self.thresholds() if at is None else np.atleast_1d(at)
         n = np.maximum(len(self.x) - np.searchsorted(np.sort(self.x), at), 1)
         df = pd.DataFrame(dict(logit=at, windows=n, clips=(self.x[self.rows][:, None] >= at).sum(0)))
-        low, high = self.right(at, no=DOUBT_ABOVE), self.right(at, yes=DOUBT_ABOVE)
+        low, high = self.precision_draws(at)
         precision = ((low + high)/2).mean(0), *self.bounds(low, high)
         above, missed = self.totals(at), (self.totals(at, *o, above=False) for o in ((DOUBT, PRIOR), (PRIOR, DOUBT)))
         bounds = self.bounds(*(above/np.maximum(above + o, 1) for o in missed)) # the more are missed, the lower
@@ -146,6 +117,51 @@ class Judged:
         for name, v in dict(precision=precision, recall=recall).items():
             df[name], df[f"{name}_low"], df[f"{name}_high"] = v
         return df
+
+# %% ../nbs/09b_stratified.ipynb #474ca330
+@patch
+def shares(self:Judged,
+    at): # A threshold
+    "Numbers of the windows at or above it, and the share of each in its detection: 1 by the number of its windows."
+    i = np.flatnonzero(self.x >= at)
+    k, start, end = (self.where[c].to_numpy()[i] for c in ("recording", "start", "end"))
+    d = np.cumsum(np.r_[0, (k[1:] != k[:-1]) | (start[1:] - end[:-1] > GAP + 1e-6)])[:len(i)]
+    return i, 1/np.bincount(d)[d]
+
+@patch
+def kinds(self:Judged,
+    at,    # A threshold
+    i,     # Numbers of the windows at or above it
+    share): # From `shares`, as `i`
+    "For each bin and length of detections: right share of the judged, share left, clips of equal weight, those right."
+    kind = 100*(np.log(1/share)/np.log(4) + 1e-9).astype(int) + self.bin[i]
+    hit = self.x[self.rows] >= at
+    j, y = np.searchsorted(i, self.rows[hit]), self.y[hit]
+    for p in np.unique(kind):
+        mine = kind[j] == p
+        w, right = share[j][mine], share[j][mine] @ y[mine]
+        n = w.sum()**2/max((w**2).sum(), 1e-12)
+        yield right, max(share[kind == p].sum() - w.sum(), 0), n, n*right/max(w.sum(), 1e-12)
+
+@patch
+def precision_draws(self:Judged,
+    at): # (n_thresholds,) log-odds
+    "Two arrays, (1000, n_thresholds), of draws of the precision of detections: for its lower and its upper bound."
+    priors = (PRIOR, DOUBT_ABOVE), (DOUBT_ABOVE, PRIOR) # of a call, of no call
+    if self.where is None:
+        n = np.maximum((self.x >= at[:, None]).sum(1), 1)
+        return [self.totals(at, *o)/n for o in priors]
+    rngs, res = [np.random.default_rng(1) for _ in priors], []
+    def draws(rng, yes, no, kinds): # of the share that is right
+        for right, left, n, k in kinds:
+            m = max(round(left), 1)
+            yield right + left*rng.binomial(m, rng.beta(yes + k, no + n - k, DRAWS))/m
+    for t in at:
+        i, share = self.shares(t)
+        kinds = list(self.kinds(t, i, share))
+        total = max(share.sum(), 1e-12)
+        res.append([sum(draws(rng, *o, kinds), np.zeros(DRAWS))/total for rng, o in zip(rngs, priors)])
+    return [np.stack(o, 1) for o in zip(*res)]
 
 # %% ../nbs/09b_stratified.ipynb #1c9fb173
 def show_curve(
