@@ -7,13 +7,13 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'drawn_groups', 'event_figures'
            'Compared', 'compare', 'read_pair', 'rfcx_compare']
 
 # %% ../nbs/10a_evaluate.ipynb #aef72844
-from .annotations import (check_rows, durations, match_recordings, read_species_ids, read_tables,
-                                 write_boxes_csv)
+from .annotations import check_rows, match_recordings, read_species_ids, read_tables, write_boxes_csv
 from .cli import command
 from .core import as_path, existing_path, InputError, output_file, plural
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
-from .report import read_detections, read_failures, site_of
+from .recordings import durations, site_of
+from .report import read_detections, read_failures
 from .scores import read_note, read_submission, scored_recordings
 from dataclasses import dataclass
 import numpy as np, pandas as pd

@@ -9,12 +9,12 @@ __all__ = ['RATE', 'LAG', 'PLACES', 'NOWHERE', 'FOLDS', 'NO_BOXES', 'read_sites'
            'begin_fold', 'held_out', 'fold_boxes']
 
 # %% ../nbs/01b_folds.ipynb #a568621a
-from .annotations import path_parts
 from .core import (as_path, atomic_write, csv_escape, InputError, Number, plural, printable, progress,
                           raise_bad_rows, read_csv_table, sanitize, working)
 from .crops import BOX_COLS
 from .parallel import parallel_map
 from .preprocess import find_recordings, open_audio
+from .recordings import durations, path_parts, site_folders
 import os, warnings
 from collections import defaultdict
 from contextlib import nullcontext
@@ -51,8 +51,8 @@ def match_sites(
 
 # %% ../nbs/01b_folds.ipynb #12cdad3f
 def folders_of(ids): # Recording ids, such as north/a7/rec_01
-    "Dict of id to the first folder of its path that not all ids share, without those that have none."
-    parts = {k: k.split("/")[:-1] for k in ids}
+    "Dict of id to the first of its `site_folders` that not all ids share, without those that have none."
+    parts = {k: site_folders(k) for k in ids}
     depth = len(os.path.commonprefix(list(parts.values())))
     return {k: p[depth] for k, p in parts.items() if len(p) > depth}
 
@@ -153,11 +153,6 @@ def similar_pairs(
     return sorted(pairs)
 
 # %% ../nbs/01b_folds.ipynb #e6c334a5
-def _seconds(file): # Length of a recording by its header; nan if it cannot be read
-    try:
-        with open_audio(file) as o: return sf.info(o).duration
-    except (OSError, RuntimeError, TypeError): return np.nan # the last of a file without a header, .raw
-
 def _fingerprint(k, file, seconds): # A job of `find_duplicates`
     try: return k, fingerprint(file, seconds)
     except (OSError, RuntimeError, ValueError): return k, None
@@ -174,7 +169,7 @@ def find_duplicates(
     files,          # Dict of recording id to audio file
     n_workers=None):# Processes that read; one per core if None, 0 for none
     "Sorted pairs of recording ids that are the same recording."
-    length = {k: _seconds(f) for k, f in progress(sorted(files.items()), len(files), "lengths")}
+    length = {k: s for k, (s, _) in durations(files)[0].items()}
     near = sorted((s, k) for k, s in length.items() if s > 0)
     twin = [i for i, (s, _) in enumerate(near)
             if i and s - near[i-1][0] <= .1 or i + 1 < len(near) and near[i+1][0] - s <= .1]
@@ -345,7 +340,8 @@ def begin_fold(
     f = Path(run)/f"fold{fold}"/"recordings.csv"
     if not f.exists():
         rows = table.loc[(table.fold != fold) & table.recording_id.isin(set(ids)), FOLDS[::2]]
-        _write(rows.assign(boxes=rows.recording_id.map(dict(boxes)).fillna(NO_BOXES)), f)
+        digests = dict(boxes)
+        _write(rows.assign(boxes=[digests.get(k, NO_BOXES) for k in rows.recording_id]), f)
     return set(learned(run, fold, table).recording_id)
 
 # %% ../nbs/01b_folds.ipynb #128bf333

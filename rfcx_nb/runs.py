@@ -12,7 +12,7 @@ __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'MAX_SPECIES
            'load_training_data', 'card_table', 'read_teacher', 'write_model_card']
 
 # %% ../nbs/03g_runs.ipynb #778f7027
-from .annotations import durations, write_boxes_csv
+from .annotations import write_boxes_csv
 from .backbones import body_notes, create_model, load_weights, PRETRAINED
 from .core import (as_path, atomic_write, AudioConfig, csv_escape, csv_unescape, existing_path, from_dict,
                           InputError, load_json, local_path, Number, plural, read_csv_table, save_json, settings,
@@ -25,6 +25,7 @@ from .losses import LOSSES
 from .metrics import RATE_COLS
 from .model import HEADS, to_device
 from .preprocess import find_recordings, open_wave, preprocess, wave_folder
+from .recordings import durations
 import json
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
