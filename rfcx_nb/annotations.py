@@ -12,7 +12,7 @@ __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'MADE', 'MIN_BOXES',
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
 from .cli import command
 from .core import (as_path, atomic_write, csv_escape, csv_unescape, decimal_points, existing_path,
-                          find_separator, InputError, local_path, MISSING, Number, plural, progress,
+                          find_separator, InputError, local_path, MISSING, Number, plural, printable,
                           raise_bad_rows, read_csv_table, read_text, sanitize, working)
 from .crops import BOX_COLS
 from .preprocess import AUDIO_EXTS, find_recordings
@@ -290,7 +290,10 @@ def read_tables(
     label=""):# Column with the species; a usual one if empty
     "Boxes with their `table`; list of (table, row, recording, reason) for unused tables. Raises `InputError`."
     path, done, wrong = existing_path(path, "a table of boxes or a folder with such tables"), [], []
-    for f in _table_files(path):
+    files = _table_files(path)
+    blank = [f for f in files if f != path and f.suffix.lower() == ".txt" and not f.stat().st_size]
+    if blank: print(f"{plural(len(blank), 'empty label track')}, such as {printable(blank[0])}: nothing to read")
+    for f in sorted(set(files) - set(blank)):
         name = f.name if path.is_file() else f.relative_to(path).as_posix()
         try: df = read_boxes_table(f, label).assign(table=name)
         except InputError as e:
@@ -519,7 +522,7 @@ def rfcx_import(
     df, wrong = read_tables(boxes, label)
     df = match_recordings(df, found, recordings)
     ids = df.recording_id[df.recording_id != ""].unique()
-    sizes, bad = durations({k: found[k] for k in progress(ids, desc="headers")})
+    sizes, bad = durations({k: found[k] for k in ids})
     df["wrong"] = df.wrong.where(~df.recording_id.isin(bad), df.recording_id.map(bad))
     df["wrong"] = df.wrong.mask((df.wrong == "") & _odd_songtype(df),
                                "songtype is not a whole number from 0 to 1,000,000")
