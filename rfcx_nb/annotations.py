@@ -291,8 +291,8 @@ def read_tables(
     "Boxes with their `table`; list of (table, row, recording, reason) for unused tables. Raises `InputError`."
     path, done, wrong = existing_path(path, "a table of boxes or a folder with such tables"), [], []
     files = _table_files(path)
-    blank = [f for f in files if f != path and f.suffix.lower() == ".txt" and not f.stat().st_size]
-    if blank: print(f"{plural(len(blank), 'empty label track')}, such as {printable(blank[0])}: nothing to read")
+    blank = [f for f in files if f != path and f.stat().st_size < 100 and not f.read_bytes().strip()]
+    if blank: print(f"  {plural(len(blank), 'empty table')}, such as {printable(blank[0])}: nobody drew a box there")
     for f in sorted(set(files) - set(blank)):
         name = f.name if path.is_file() else f.relative_to(path).as_posix()
         try: df = read_boxes_table(f, label).assign(table=name)

@@ -141,7 +141,6 @@ def _read_truth(
     names=""): # csv of species_id and name, for tables with numbers
     "All calls of the test set: recording, start, end, species; raises `InputError` for a row that cannot be used."
     df, wrong = read_tables(boxes, label)
-    wrong = [o for o in wrong if (as_path(boxes)/o[0]).read_bytes().strip()] # an empty track: no call in its recording
     if wrong: raise InputError(wrong[0][3])
     seconds, bad = durations(found)
     if bad: print(f"  {plural(len(bad), 'recording')}, such as {min(bad)}: cannot be read as audio, so calls there "

@@ -107,8 +107,9 @@ def score_submission(
         for k in o.recording_id[o.recording_id.duplicated()]: raise InputError(f"recording {k} has two rows of {what}")
     t = t.set_index("recording_id")
     s = s.set_index("recording_id").reindex(t.index)
-    if list(s) != list(t):
+    if set(s) != set(t):
         raise InputError(f"the scores are of {', '.join(s)[:60]} and the truth is of {', '.join(t)[:60]}")
+    s = s[list(t)]
     if s.isna().any(axis=None):
         raise InputError(f"there is no score for recording {s.index[s.isna().any(axis=1)][0]}")
     if t.isna().any(axis=None):

@@ -47,7 +47,7 @@ def draw_windows(
 
 # %% ../nbs/09b_stratified.ipynb #7cab9d6d
 PRIOR, DOUBT, DRAWS = .1, .2, 1000 # Of the beta distribution; of it for a bound; draws
-DOUBT_ABOVE = .6                   # For a bound of the precision: few clips lie above a threshold
+DOUBT_ABOVE = .6                   # For a bound of the precision at a threshold that the same clips choose
 
 @dataclass
 class Judged:
