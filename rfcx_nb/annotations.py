@@ -11,7 +11,7 @@ __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'MADE', 'MIN_BOXES',
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
 from .cli import command
-from .core import (as_path, atomic_write, csv_escape, csv_unescape, decimal_points, existing_path,
+from .core import (as_path, atomic_write, below_head, csv_escape, csv_unescape, decimal_points, existing_path,
                           find_separator, InputError, local_path, MISSING, Number, plural, printable,
                           raise_bad_rows, read_csv_table, read_text, sanitize, working)
 from .crops import BOX_COLS
@@ -182,8 +182,7 @@ def read_boxes_table(
     label=""):# Its column with the species; a usual one if empty
     "`ANNOTATION_COLS`, `row` and flags per box; bad numbers are nan, missing texts empty. Raises `InputError`."
     content, cols, num = read_text(file, "a table of boxes"), ANNOTATION_COLS, r"\s*-?\d+(?:[.,]\d+)?\s*"
-    above = re.match(r"(sep=.)?[\s,;]*\n|", content)[0] # lines that a spreadsheet has put above the headings
-    content, above = content[len(above):], above.count("\n")
+    content, above = below_head(content)
     if not content.strip(): raise InputError(f"{file} is empty: expected a table of boxes")
     lines = content.splitlines()
     is_track = re.match(rf"{num}\t{num}(\t|$)", lines[0])
@@ -232,7 +231,7 @@ def write_boxes_csv(
     df,   # Boxes of any recordings
     file):# File to write
     "Write one csv, safe to open in a spreadsheet."
-    cols = [k for k in ("recording", "species", "other", "note") if k in df]
+    cols = [k for k in ("recording", "species", "other", "note", "site", "table", "wrong", "error") if k in df]
     text = {k: df[k].map({s: csv_escape(s) for s in df[k].unique()}) for k in cols}
     with atomic_write(file) as f: df.assign(**text).to_csv(f, index=False)
 

@@ -17,6 +17,7 @@ from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 import torch
 
@@ -71,6 +72,7 @@ def to_onnx(
 # %% ../nbs/03c_backends.ipynb #c939e457
 class OnnxBody(torch.nn.Module):
     "A backbone that onnxruntime computes, on a CPU; it can be copied and sent to other processes."
+    lock = Lock()
     def __init__(self,
         graph): # ONNX file, as bytes
         super().__init__()
@@ -80,15 +82,16 @@ class OnnxBody(torch.nn.Module):
     @property
     def session(self):
         "onnxruntime's session, with as many threads as torch has: fewer while recordings are scored side by side."
-        if self._threads != (n := torch.get_num_threads()):
-            import onnxruntime
-            how = onnxruntime.SessionOptions()
-            how.intra_op_num_threads = n
-            # idle threads that spin would keep those of the next fold, and of torch, off the cores
-            how.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._session = onnxruntime.InferenceSession(self.graph, how, providers=["CPUExecutionProvider"])
-            self._threads = n
-        return self._session
+        with self.lock: # recordings are scored by several threads
+            if self._threads != (n := torch.get_num_threads()):
+                import onnxruntime
+                how = onnxruntime.SessionOptions()
+                how.intra_op_num_threads = n
+                # idle threads that spin would keep those of the next fold, and of torch, off the cores
+                how.add_session_config_entry("session.intra_op.allow_spinning", "0")
+                self._session = onnxruntime.InferenceSession(self.graph, how, providers=["CPUExecutionProvider"])
+                self._threads = n
+            return self._session
 
     @property
     def key(self):

@@ -11,7 +11,7 @@ __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips
 # %% ../nbs/09c_check.ipynb #f66e7e62
 from .annotations import VERDICTS, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, load_json, local_path,
+from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, load_dict, local_path,
                           MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table, sanitize,
                           save_json, working)
 from .detections import kept_scores
@@ -86,7 +86,9 @@ def read_check(
     "Dict of `weights`, `bins`, `recordings`, `sources`, `draws` when it began; `InputError` if it is another check's."
     f = folder/"check.json"
     if not f.exists(): return dict(weights=weights, bins=list(bins), recordings={}, draws=[])
-    old, away = load_json(f), f"move {folder} away and draw again"
+    away = f"move {folder} away and draw again"
+    old = load_dict(f, away)
+    if not {"bins", "draws"} <= set(old): raise InputError(f"{f} is not the draw of a check: {away}")
     if old.get("weights") != weights:
         raise InputError(f"{f}: the clips were drawn from scores of other networks: {away}")
     if bins != BINS and list(bins) != old["bins"]: # who gives none gets those of the check

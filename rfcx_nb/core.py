@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['MAX_RATE', 'HOST', 'TEMP', 'UMASK', 'MISSING', 'InputError', 'refusal', 'plural', 'as_path', 'existing_path',
            'local_path', 'plain_name', 'file_name', 'within', 'settings', 'AudioConfig', 'atomic_write', 'is_running',
-           'sweep', 'output_file', 'save_json', 'load_json', 'from_dict', 'sanitize', 'csv_escape', 'csv_unescape',
-           'printable', 'Number', 'raise_bad_rows', 'read_text', 'find_separator', 'decimal_points', 'read_csv_table',
-           'working', 'progress']
+           'sweep', 'output_file', 'save_json', 'load_json', 'load_dict', 'from_dict', 'sanitize', 'csv_escape',
+           'csv_unescape', 'printable', 'Number', 'raise_bad_rows', 'read_text', 'find_separator', 'below_head',
+           'decimal_points', 'read_csv_table', 'working', 'progress']
 
 # %% ../nbs/core.ipynb #12120b47
 import errno, io, json, os, re, shutil, socket, time, unicodedata, warnings
@@ -241,6 +241,14 @@ def load_json(path): # File by `save_json`
     except (OSError, ValueError, RecursionError) as e:
         raise InputError(f"{path} is not a readable JSON file ({e})") from None
 
+def load_dict(
+    path,   # File by `save_json`, which may be missing
+    advice):# What to do if it is another file, for the message
+    "The dict in `path`, empty if there is no file; raises `InputError` if it holds something else."
+    res = load_json(path) if Path(path).exists() else {}
+    if not isinstance(res, dict): raise InputError(f"{path} does not hold names and values: {advice}")
+    return res
+
 # %% ../nbs/core.ipynb #3ce3e72f
 def from_dict(
     cls,              # A dataclass
@@ -325,9 +333,14 @@ def find_separator(
     "What stands between the columns: a comma, a semicolon or a tab."
     return max(",;\t", key=head.count)
 
+def below_head(text): # Of a table
+    "(text from the names of the columns on, number of lines above them: `sep=;` or empty rows of a spreadsheet)."
+    above = re.match(r"((\s*sep=.)?[\s,;]*\n)?", text)[0]
+    return text[len(above):].lstrip(" "), above.count("\n")
+
 def _parse_csv(text, file, what): # Text of a csv file -> table of text without empty rows (row k: index k-2), separator
     import pandas as pd # not at the top: its import takes longer than a command may take to answer, see `cli`
-    body = re.sub(r"\s*(sep=.[ \t\r]*\n)?\s*", "", text, count=1) # it begins with the names of the columns
+    body, top = below_head(text)
     sep = find_separator(body.partition("\n")[0])
     try: df = pd.read_csv(io.StringIO(body), sep=sep, dtype=str, keep_default_na=False, skip_blank_lines=False)
     except ValueError as e:
@@ -339,7 +352,6 @@ def _parse_csv(text, file, what): # Text of a csv file -> table of text without 
             raise InputError(f"{file} has more cells in its rows than names of columns (a decimal comma, or a text "
                              f"with commas that is not in quotes?): expected {what}")
         df = df.iloc[:, :len(names)].set_axis(names, axis=1)
-    top = text[:-len(body)].count("\n") # lines above
     df = df.fillna("").set_axis(range(top, top + len(df)))
     return df[(df.iloc[:, 0].str.strip() != "") | (df.iloc[:, 1:] != "").any(axis=1)], sep
 

@@ -7,7 +7,7 @@ __all__ = ['score_message', 'draw', 'rfcx_demo']
 
 # %% ../nbs/demo.ipynb #b2d9aa4b
 from .cli import command
-from .core import existing_path, InputError, load_json, local_path, plural
+from .core import atomic_write, existing_path, InputError, load_dict, local_path, plural
 from .crops import species_names
 from .forest import make_forest
 from .metrics import score_submission, with_interval
@@ -55,15 +55,14 @@ def draw(
         title += "; cyan boxes: the calls (bright stretches are longer: a window lasts 1.3 s)"
         events = events[events.recording_id == k]
     fig = show_map(scores, wav, cfg, species_names(path, len(cfg.species)), events, title)
-    fig.savefig(file, dpi=110)
+    with atomic_write(file) as f: fig.savefig(f, dpi=110)
     plt.close(fig)
     return file
 
 # %% ../nbs/demo.ipynb #fd32fcc7
 def _check_begun(run, data, **asked): # `models/<model_name>`; folder of the data; settings by their flags
     if not (run/"config.json").exists(): return
-    f = data/"forest.json"
-    begun = (load_json(f) if f.exists() else {}) | dict(epochs=load_config(run).epochs)
+    begun = load_dict(data/"forest.json", "choose another --out") | dict(epochs=load_config(run).epochs)
     for k, v in asked.items():
         if v and begun.get(k, v) != v:
             raise InputError(f"{run} was trained with {k}={begun[k]}, now {v}: choose another --out")
@@ -80,7 +79,7 @@ def rfcx_demo(
     "Sound to submission in minutes: make or take a folder, train a small model on one fold, predict, score, draw."
     t, out = perf_counter(), local_path(out, "--out")
     def step(s): print(f"\n[{perf_counter()-t:4.0f} s] {s}", flush=True)
-    data = existing_path(path, "a folder laid out like Kaggle's") if path else out/"forest"
+    data = existing_path(local_path(path, "--path"), "a folder laid out like Kaggle's") if path else out/"forest"
     made, out = {} if path else dict(n_train=n_train, seconds=seconds), out/Path(data).resolve().name
     models, preds, truth = out/"models", out/"preds"/"model_0", Path(data)/"test_truth.csv"
     _check_begun(models/"model_0", data, epochs=epochs, **made)

@@ -68,7 +68,8 @@ def detect(
             if o.end - o.start < min_length - 1e-6: continue
             best = round(float(p[o.first:o.last+1].max()), 4)
             rows.append((w.recording_id.iloc[0], round(o.start, 3), round(o.end, 3), t.low, t.high, t.species, best))
-    return pd.DataFrame(rows, columns=DETECTION_COLS).sort_values(["start", "species"], ignore_index=True)
+    kinds = {c: str if c in ("recording", "species") else float for c in DETECTION_COLS} # also if there is no row
+    return pd.DataFrame(rows, columns=DETECTION_COLS).astype(kinds).sort_values(["start", "species"], ignore_index=True)
 
 # %% ../nbs/06_detections.ipynb #608b8dfc
 def _write_parquet(df, file): # Detections; where they go

@@ -9,7 +9,7 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'drawn_groups', 'event_figures'
 # %% ../nbs/10a_evaluate.ipynb #aef72844
 from .annotations import check_rows, match_recordings, read_species_ids, read_tables, write_boxes_csv
 from .cli import command
-from .core import as_path, existing_path, InputError, output_file, plural
+from .core import as_path, existing_path, InputError, local_path, output_file, plural
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
 from .preprocess import find_recordings
 from .recordings import durations, site_of
@@ -182,7 +182,8 @@ def rfcx_evaluate(
     names:str=""):   # csv of species_id and name, if the truth has numbers
     "Count detections against recordings in which every call is annotated: precision, recall, F1, average precision."
     if not 0 < overlap <= 1: raise InputError(f"overlap is {overlap}: it must be above 0 and at most 1")
-    f, found = existing_path(detections, "a table of detections"), find_recordings(recordings)
+    f = existing_path(local_path(detections, "--detections"), "a table of detections")
+    found = find_recordings(recordings)
     if f.is_dir(): f = f/"detections.csv"
     out, d = output_file(out, "--out", f, truth, names), read_detections(f)
     e = _read_truth(truth, found, recordings, label, names)

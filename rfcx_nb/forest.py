@@ -9,11 +9,10 @@ __all__ = ['SR', 'VOICES', 'CALL_TYPES', 'LOOP', 'HZ', 'EVENT', 'DT', 'DF', 'ORD
 
 # %% ../nbs/forest.ipynb #dc908b1b
 from .core import atomic_write, InputError, progress, save_json
-import os
-from concurrent.futures import ProcessPoolExecutor
+from .parallel import parallel_map
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from multiprocessing import get_all_start_methods, get_context
+from operator import itemgetter
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
@@ -395,11 +394,11 @@ def _make(i, path, split, types, seconds, seed): # Write one recording -> its id
     return rid, tp, fp_boxes(wav, events, types, n, rng), events
 
 # %% ../nbs/forest.ipynb #91ba9422
+def _numbered(f, i): return i, f(i) # A job of `_each`
+
 def _each(f, n, n_workers, desc): # Function; calls; processes; text -> `f` of 0 to `n`-1, in order
-    n_workers = min(os.cpu_count() if n_workers is None else n_workers, n)
-    if n_workers < 2: return [f(i) for i in progress(range(n), n, desc)]
-    ctx = get_context("fork" if "fork" in get_all_start_methods() else None)
-    with ProcessPoolExecutor(n_workers, mp_context=ctx) as ex: return list(progress(ex.map(f, range(n)), n, desc))
+    done = progress(parallel_map(partial(_numbered, f), [(i,) for i in range(n)], n_workers), n, desc)
+    return [o for _, o in sorted(done, key=itemgetter(0))]
 
 # %% ../nbs/forest.ipynb #71b0f44d
 def _table(made, k, cols): # Results of `_make`; which part of them; columns -> one table for all recordings

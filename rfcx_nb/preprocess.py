@@ -253,16 +253,21 @@ def find_recordings(folder): # Folder with audio files at any depth, or its URL
 # %% ../nbs/00_preprocess.ipynb #2914aa3c
 MANIFEST = ["recording_id", "source", "bytes", "mtime", "crc", "sample_rate", "dtype", "samples", "status", "error"]
 
+def _cells(line): # A line of a manifest -> its cells; none if it is damaged
+    try: return next(csv.reader([line]), [])
+    except csv.Error: return []
+
 def read_manifest(folder): # Folder of stored waves
     "The last row per recording, indexed by id, no rows if there is no manifest; raises `InputError` for another table."
-    f, head, lines = Path(folder)/"manifest.csv", "", []
-    try: head, *lines = f.read_text(encoding="utf-8").split("\n") if f.exists() else [",".join(MANIFEST)]
-    except (UnicodeDecodeError, IsADirectoryError): pass
+    f = Path(folder)/"manifest.csv"
+    try: text = f.read_text(encoding="utf-8", errors="replace") if f.exists() else ",".join(MANIFEST)
+    except IsADirectoryError: text = ""
+    head, *lines = text.split("\n")
     names = head.split(",")
     if names not in (MANIFEST, [c for c in MANIFEST if c != "crc"]): # the second of earlier versions
         raise InputError(f"{f} is not a table that rfcx_preprocess wrote: "
                          "remove it, and the recordings are decoded again")
-    rows = [next(csv.reader([o]), []) for o in lines] # line by line: a quote that is never closed ends with its line
+    rows = [_cells(o) for o in lines] # line by line: a quote that is never closed ends with its line
     status = names.index("status")
     df = pd.DataFrame([o for o in rows if len(o) == len(names) and o[status] in ("ok", "failed")], columns=names)
     df = df.reindex(columns=MANIFEST, fill_value="")
@@ -272,7 +277,7 @@ def read_manifest(folder): # Folder of stored waves
 # %% ../nbs/00_preprocess.ipynb #34b100a0
 def _renew_manifest(folder): # Folder of stored waves -> the manifest of an earlier version gets the column crc, empty
     f = Path(folder)/"manifest.csv"
-    if not f.exists() or "crc" in f.read_text(encoding="utf-8").partition("\n")[0].split(","): return
+    if not f.exists() or "crc" in f.read_text(encoding="utf-8", errors="replace").partition("\n")[0].split(","): return
     df = read_manifest(folder).reset_index()
     with atomic_write(f) as o: df[MANIFEST].to_csv(o, index=False, lineterminator="\n")
 
@@ -281,7 +286,7 @@ def add_to_manifest(
     row):   # Dict with the keys of `MANIFEST`
     "Append a line, on a new line if the last one was left half written."
     f = Path(folder)/"manifest.csv"
-    with open(f, "a+", newline="", encoding="utf-8") as o:
+    with open(f, "a+", newline="", encoding="utf-8", errors="replace") as o:
         if size := o.seek(0, 2):
             o.seek(size - 1)
             if o.read(1) != "\n": o.write("\n")

@@ -6,7 +6,8 @@
 __all__ = ['FILENAME_TIME', 'SOUNDTRAP', 'AUDIOMOTH_COMMENT', 'CLOCK_YEARS', 'OFFSET', 'COMMENT_OFFSET', 'DAY', 'MONTH',
            'RECORDING_COLS', 'name_time', 'clock_was_set', 'own_time', 'start_time', 'comment', 'utc_offset',
            'local_start', 'has_guano', 'read_guano', 'site_folders', 'site_of', 'sites_of', 'durations', 'path_parts',
-           'matcher', 'other_folders', 'tell_moved', 'read_recordings', 'recordings_table', 'unknown']
+           'matcher', 'other_folders', 'tell_moved', 'read_recordings', 'recording_start', 'recordings_table',
+           'unknown']
 
 # %% ../nbs/00a_recordings.ipynb #c65b141f
 from .core import (InputError, MISSING, Number, plural, printable, progress, raise_bad_rows, read_csv_table,
@@ -288,6 +289,17 @@ def read_recordings(
     return by.loc[[where[k] for k in ids]].set_axis(pd.Index(ids, name="recording"))
 
 # %% ../nbs/00a_recordings.ipynb #49762718
+def recording_start(
+    name, # Recording id
+    file):# Its audio file
+    "(`datetime` of its start or None, hours of its UTC offset or None, dict of `read_guano`) of one recording."
+    known = own_time(name) and utc_offset(name) is not None
+    said, guano = "" if known else comment(file), read_guano(file)
+    start, offset = start_time(name, said), utc_offset(name, said)
+    if "start" in guano and not known and clock_was_set(guano["start"]):
+        start, offset = guano["start"], guano.get("utc_offset", offset)
+    return start, offset, guano
+
 def recordings_table(
     files,     # Dict of recording id to file
     site="",   # Pattern, as for `sites_of`
@@ -298,13 +310,9 @@ def recordings_table(
     where, rows, told = sites_of(list(files), site), [], {} if given is None else given.to_dict("index")
     other = dict(seconds=[], utc_offset=[]) # recordings for which the table and the file differ
     for k in progress(sizes, len(sizes), "times"):
-        known = own_time(k) and utc_offset(k) is not None
-        said, more = "" if known else comment(files[k]), read_guano(files[k])
-        start, offset = start_time(k, said), utc_offset(k, said)
-        if "start" in more and not known and clock_was_set(more["start"]):
-            start, offset = more["start"], more.get("utc_offset", offset)
+        start, offset, guano = recording_start(k, files[k])
         o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0], top=sizes[k][1])
-        o |= {c: more[c] for c in ("latitude", "longitude") if c in more}
+        o |= {c: guano[c] for c in ("latitude", "longitude") if c in guano}
         row = {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
         if "start" in row: o["utc_offset"] = None # that of a name is not the offset of another start
         for c, ks in other.items():

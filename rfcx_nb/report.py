@@ -10,13 +10,13 @@ __all__ = ['QUEUES', 'STYLE', 'SCRIPT', 'PAGE', 'add_site_time', 'sample_for_rev
 # %% ../nbs/06a_report.ipynb #b93151fb
 from .annotations import write_boxes_csv
 from .cli import command
-from .core import (atomic_write, existing_path, InputError, load_json, Number, plural, printable,
+from .core import (atomic_write, existing_path, InputError, local_path, Number, plural, printable,
                           progress, raise_bad_rows, read_csv_table)
 from .parallel import file_fingerprint, Parts
 from .plot import MP3_RATES, sound_uri
 from .preprocess import find_recordings, open_audio
-from .recordings import comment, own_time, site_of, start_time
-from .scores import other_sound, read_source
+from .recordings import recording_start, site_of, start_time
+from .scores import other_sound, read_settings, read_source
 import base64, html, io, json, os
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -100,7 +100,8 @@ def _jpeg(x, sr, top, dynamic=10): # (n,) samples; Hz; highest frequency drawn, 
 
 # %% ../nbs/06a_report.ipynb #c42b019b
 def _ticks(low, high, most): # -> (round numbers from `low` to `high`, at most so many; their decimals)
-    step = next(o for o in (.05, .1, .2, .5, 1, 2, 5, 10, 20, 50, 100, 1e3) if (high - low)/o <= most)
+    steps = (m*10.**k for k in range(-2, 9) for m in (1, 2, 5))
+    step = next(o for o in steps if o >= .05 and (high - low)/o <= most)
     ticks = np.arange(np.ceil(low/step - 1e-9), np.floor(high/step + 1e-9) + 1)*step + 0. # + 0: no -0
     return ticks, 0 if step >= 1 else 1 + (step == .05)
 
@@ -593,13 +594,13 @@ def recordings_of(
     path,         # Folder with detections, that rfcx_detect or rfcx_find wrote
     recordings=""):# Where the recordings are now, if not where they were
     "Dict of recording id to file, without files that were not scored; `InputError` if nothing says where they are."
-    how = Path(path)/"scores"/"_how.json"
-    if not recordings and not how.exists():
-        raise InputError(f"{how} does not exist: say by --recordings where the recordings are")
-    where = recordings or load_json(how).get("data", "")
+    scores = Path(path)/"scores"
+    where = recordings or read_settings(scores).get("data", "")
+    if not where:
+        raise InputError(f"{scores} does not say where the recordings are: say so by --recordings")
     try: found = find_recordings(where)
     except InputError as e: raise InputError(f"{e}. If they are elsewhere now, say where by --recordings") from None
-    return _that_were_scored(found, how.parent)
+    return _that_were_scored(found, scores)
 
 # %% ../nbs/06a_report.ipynb #7a3a541c
 def _summary(df, found, bad): # Detections; dict of files; recordings that could not be read. The text below the title
@@ -617,7 +618,7 @@ def rfcx_report(
     each:int=3):        # Number of best, of median and of doubtful detections per species
     "Make report.html: counts by hour and day, and detections to listen to and judge. The verdicts go to rfcx_import."
     if each < 1: raise InputError(f"each is {each}: it must be at least 1")
-    path = existing_path(path, "a folder that rfcx_detect wrote")
+    path = existing_path(local_path(path, "--path"), "a folder that rfcx_detect wrote")
     df, found = read_detections(path/"detections.csv"), recordings_of(path, recordings)
     lost = sorted(set(df.recording) - set(found))
     if lost and len(lost) == df.recording.nunique():
@@ -625,8 +626,8 @@ def rfcx_report(
                          "give by --recordings the folder that was searched, with the same folders below it")
     if lost: print(f"{plural(len(lost), 'recording is', 'recordings are')} not there any more, the first: {lost[0]}; "
                    "--recordings says where the recordings are")
-    def said(k): return "" if own_time(k) or k not in found else comment(found[k])
-    when = {k: start_time(k, said(k)) for k in progress(df.recording.unique(), desc="times")}
+    when = {k: recording_start(k, found[k])[0] if k in found else start_time(k)
+            for k in progress(df.recording.unique(), desc="times")}
     out = path/"report.html"
     about = _summary(df, found, read_failures(path))
     text, n = report_page(add_site_time(df, when), found, f"Detections in {path.resolve().name}", about, each)

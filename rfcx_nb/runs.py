@@ -15,8 +15,8 @@ __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'THRESHOLD_COLS', 'MAX_SPECIES
 from .annotations import write_boxes_csv
 from .backbones import body_notes, create_model, load_weights, PRETRAINED
 from .core import (as_path, atomic_write, AudioConfig, csv_escape, csv_unescape, existing_path, from_dict,
-                          InputError, load_json, local_path, Number, plural, read_csv_table, save_json, settings,
-                          within)
+                          InputError, load_dict, load_json, local_path, Number, plural, read_csv_table, save_json,
+                          settings, within)
 from .crops import mel_rows, read_boxes, read_species, species_names
 from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
@@ -299,8 +299,7 @@ def note_thresholds(
 
 def thresholds_note(folder): # `models/<model_name>`
     "The dict that `note_thresholds` wrote; empty if there is none."
-    f = Path(folder)/"thresholds.json"
-    return load_json(f) if f.exists() else {}
+    return load_dict(Path(folder)/"thresholds.json", "run rfcx_validate again")
 
 # %% ../nbs/03g_runs.ipynb #ee3d78b5
 def tell_widths(
@@ -339,8 +338,9 @@ def field_thresholds(
         print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "
               "rfcx_validate again")
     if not f.exists(): tell_widths(run.path, widths); return table
-    cols = ["logit", "slope", "intercept", "judged", *RATE_COLS]
-    kinds = dict(species_id=Number(0, integer=True), species=str, date=str, weights=str)
+    cols = ["logit", "slope", "intercept", *RATE_COLS]
+    whole = Number(0, integer=True)
+    kinds = dict(species_id=whole, judged=whole, species=str, date=str, weights=str)
     what = "the thresholds of the field, as rfcx_check writes them"
     df = read_csv_table(f, kinds | dict.fromkeys(cols, number), what, "species_id").set_index("species_id")
     width = pd.to_numeric(df.get("tile_width", pd.Series("", df.index)), errors="coerce") # nan: not known
@@ -355,7 +355,7 @@ def field_thresholds(
         if np.isnan(box[0]): continue
         table.loc[i, RATE_COLS[:3]], table.loc[i, RATE_COLS[6:]] = box, o[RATE_COLS[6:]].astype(float)
         table.loc[i, "season"] = o.get("season", "")
-        print(f"  {table.species[i]}: the threshold of the boxes; by {plural(round(o.judged), 'clip')} of the field, "
+        print(f"  {table.species[i]}: the threshold of the boxes; by {plural(o.judged, 'clip')} of the field, "
               f"{o.date}, its precision is {box[0]:.2f} ({box[1]:.2f} to {box[2]:.2f})")
     df = df[df.logit.notna()]
     if not table.index[table.threshold.notna()].isin(df.index).all(): tell_widths(run.path, widths)
@@ -363,8 +363,7 @@ def field_thresholds(
         o = df.loc[i]
         sure = o.slope > 0 # enough clips to fit the line
         a, b = (o.slope, o.intercept) if sure else (t.slope, t.intercept)
-        n = o.judged if np.isnan(o.judged) else round(o.judged)
-        note = (f"threshold from the field, {o.date}, {plural(n, 'clip')}: "
+        note = (f"threshold from the field, {o.date}, {plural(o.judged, 'clip')}: "
                 f"precision {o.precision:.2f} ({o.precision_low:.2f} to {o.precision_high:.2f})")
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
         table.loc[i, RATE_COLS] = o[RATE_COLS].astype(float)
@@ -651,8 +650,7 @@ def card_table(folder): # `models/<model_name>`
 # %% ../nbs/03g_runs.ipynb #b0d8b616
 def read_teacher(folder): # `models/<model_name>`
     "Dict of what `rfcx_distill` noted of the run's teacher: `name`, `model`, `folds`, `licence`; empty if it has none."
-    f = Path(folder)/"teacher.json"
-    return load_json(f) if f.exists() else {}
+    return load_dict(Path(folder)/"teacher.json", "remove it, or distil again")
 
 def _licence(cfg, folder): # sentence about the weights of the run in `folder`
     teacher, notes, binding = read_teacher(folder), body_notes(cfg.pretrained), ""

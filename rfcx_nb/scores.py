@@ -8,7 +8,7 @@ __all__ = ['KEYS', 'GAP', 'UNLISTED', 'species_of', 'activate', 'window_seconds'
            'checked_recordings', 'other_sound', 'scored_recordings']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
-from .core import InputError, load_json, read_csv_table
+from .core import InputError, load_dict, read_csv_table
 from .parallel import Parts, same_content
 from .preprocess import BLOCK_SECONDS
 import json
@@ -108,18 +108,13 @@ def box_scores(
     return out
 
 # %% ../nbs/04a_scores.ipynb #2019565c
-def _read_dict(f, otherwise): # JSON file; what is said if it holds no dict -> the dict, empty without a file
-    res = load_json(f) if f.exists() else {}
-    if not isinstance(res, dict): raise InputError(f"{f} was not written by {otherwise}")
-    return res
-
 def read_settings(folder): # Folder of scores
     "Dict of the settings that its scores were made with; empty if there are none."
-    return _read_dict(Path(folder)/"_how.json", "rfcx_predict: choose another --out")
+    return load_dict(Path(folder)/"_how.json", "choose another --out for rfcx_predict")
 
 def read_note(out): # Folder of detections
     "Dict of what `rfcx_detect` noted in `detections.json`; empty if it wrote none."
-    return _read_dict(Path(out)/"detections.json", "rfcx_detect: remove it")
+    return load_dict(Path(out)/"detections.json", "remove it")
 
 def read_source(file): # A table of scores
     "What its scores were made from, as `Scores` notes it; empty if nothing says so."
@@ -134,7 +129,7 @@ def season_id(sources): # Dict of recording id to what its scores were made from
 def checked_recordings(out): # Folder of detections
     "Names of the recordings that `rfcx_check` drew its clips from; empty if it has drawn none."
     f = Path(out)/"check"/"check.json"
-    return list(_read_dict(f, "rfcx_check: move its folder away").get("recordings") or ())
+    return list(load_dict(f, "move its folder away").get("recordings") or ())
 
 def other_sound(
     then,# What scores were made from, as `Scores` notes it: size, time, checksum, suffix

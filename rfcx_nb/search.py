@@ -194,7 +194,8 @@ def cross_correlation(
     k, n = t.shape[1], m.shape[1]
     x = F.pad(m, (0, 0, k//2, k - 1 - k//2)).permute(1, 0, 2).flatten(1) # (n + k - 1, rows*channels)
     t = (t - t.mean()).permute(1, 0, 2).flatten(1)
-    dot = torch.as_strided(t @ x.T, (k, n), (len(x) + 1, 1)).sum(0)
+    def dots(part): return torch.as_strided(t @ part.T, (k, len(part) - k + 1), (len(part) + 1, 1)).sum(0)
+    dot = torch.cat([dots(x[a:a + 2**14 + k - 1]) for a in range(0, n, 2**14)]) # in parts, for long recordings
     s, q = (F.pad(o.sum(1, dtype=torch.float64).cumsum(0), (1, 0)) for o in (x, x*x)) # sums over patches
     s, q = s[k:] - s[:-k], q[k:] - q[:-k]
     return dot/(t.norm()*(q - s*s/t.numel()).clamp_min(1e-6).sqrt().float() + 1e-6)

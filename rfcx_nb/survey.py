@@ -10,8 +10,8 @@ __all__ = ['effort', 'place_detections', 'rates', 'present', 'rule_score', 'choo
 # %% ../nbs/10_survey.ipynb #290adee2
 from .annotations import write_boxes_csv
 from .cli import command
-from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, plural, printable,
-                          read_csv_table, working)
+from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, local_path, plural,
+                          printable, read_csv_table, working)
 from .metrics import RATE_COLS
 from .recordings import has_guano, read_recordings, recordings_table, sites_of, unknown
 from .report import read_detections, read_failures, recordings_of
@@ -252,9 +252,8 @@ def field_rates(folder): # Folder that `rfcx_detect` wrote
 
 # %% ../nbs/10_survey.ipynb #f46cc119
 def _write_table(df, file): # Table; path without its ending
-    text = {"site": csv_escape, "start": lambda t: t.isoformat(" ")} # a start at midnight keeps its time of day
-    text = {c: df[c].map(f, na_action="ignore") for c, f in text.items() if c in df}
-    write_boxes_csv(df.assign(**text), file.with_suffix(".csv"))
+    text = {"start": df.start.map(lambda t: t.isoformat(" "), na_action="ignore")} if "start" in df else {}
+    write_boxes_csv(df.assign(**text), file.with_suffix(".csv")) # a start at midnight keeps its time of day
     with atomic_write(file.with_suffix(".parquet")) as f: df.to_parquet(f, index=False)
 
 def _file_names(species): # Names -> a name for the file of each, none twice
@@ -356,7 +355,7 @@ def rfcx_survey(
     try: zone = ZoneInfo(timezone) if timezone else None
     except Exception:
         raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
-    path = existing_path(path, "a folder that rfcx_detect --format csv wrote")
+    path = existing_path(local_path(path, "--path"), "a folder that rfcx_detect --format csv wrote")
     _check_detections(path)
     found, files, failed = read_detections(path/"detections.csv"), recordings_of(path, recordings), read_failures(path)
     given = read_recordings(table, sites_of(list(files), site)) if table else None

@@ -423,15 +423,14 @@ def _first_thresholds(data, path, folder): # `TrainingData`; folder laid out lik
     write_thresholds(default_thresholds(run_names(folder, path, n_species), species_bands(tp, n_species), n), folder)
 
 # %% ../nbs/04_train.ipynb #88f94cc6
-def _check_folds(boxes, cfg, names, folder, begun): # Box table with folds; of the species; run; is it an older run?
+def _check_folds(boxes, cfg, names, begun): # Box table with folds; settings; names of the species; is it an older run?
     if cfg.n_folds == 1: return
     items = boxes if cfg.objective.masked else boxes[boxes.is_tp]
     n = items.fold.value_counts().reindex(range(cfg.n_folds), fill_value=0)
     if (few := n[n < 2].index).size and not begun:
         raise InputError(f"fold {few[0]} of {cfg.n_folds} would have {plural(n[few[0]], 'box', 'boxes')} to validate "
                          "on, and at least 2 are needed: take a smaller --n_folds, or add boxes")
-    group = read_folds(folder, cfg.n_folds).set_index("recording_id")["group"]
-    places = boxes[boxes.is_tp].assign(group=lambda d: d.recording_id.map(group)).groupby("species_id").group.nunique()
+    places = boxes[boxes.is_tp].groupby("species_id").group.nunique()
     if len(one := places.index[places == 1]):
         print(f"the confirmed boxes of {', '.join(names[k] for k in one[:5])}{' ...'*(len(one) > 5)} are in one "
               "recording or site, so that the network that is measured on them has not heard such a call: add boxes of "
@@ -462,7 +461,7 @@ def init_run(
         begun = (folder/"folds.csv").exists()
         data.boxes = fold_boxes(folder, path, data.boxes, cfg.n_folds, cfg.seed, soft_ids(cfg, data.store), n_workers)
         try:
-            _check_folds(data.boxes, cfg, species_names(path, len(cfg.species)), folder, begun)
+            _check_folds(data.boxes, cfg, species_names(path, len(cfg.species)), begun)
             _check_pseudo(cfg, folder)
         except InputError:
             if not begun: (folder/"folds.csv").unlink(missing_ok=True) # the name stays free

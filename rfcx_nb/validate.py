@@ -221,7 +221,8 @@ def rfcx_validate(
     with atomic_write(folder/"validation.csv") as f: report.round(4).to_csv(f, index_label="species_id")
     _write_prior(held, folder/"prior.csv")
     fig = show_curves(logits, boxes, names)
-    fig.savefig(folder/"curves.png", dpi=110); plt.close(fig)
+    with atomic_write(folder/"curves.png") as f: fig.savefig(f, dpi=110)
+    plt.close(fig)
     write_model_card(folder)
     _print_report(report, table, precision, folder)
     others = f" and against other species {report.rank_auc.mean():.3f}" if len(names) > 1 else ""

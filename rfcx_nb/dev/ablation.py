@@ -8,7 +8,7 @@ __all__ = ['PLAIN', 'STEPS', 'PSEUDO', 'PRIOR', 'BIRDNET', 'INVENTED', 'COLUMNS'
 
 # %% ../../nbs/ablation.ipynb #ca247ce5
 from ..cli import command
-from ..core import atomic_write, existing_path, InputError
+from ..core import as_path, atomic_write, existing_path, InputError
 from ..crops import read_boxes
 from ..encoder import ENCODERS
 from ..metrics import lwlrap_floors, score_submission, with_interval
@@ -87,7 +87,7 @@ def score_run(
     **more):     # Further arguments of `rfcx_predict`
     "LWLRAP of a run on the test recordings, and the bounds of its interval."
     rfcx_predict(ab.path, run, out=ab.out/"preds"/run, **more, **ab.folders)
-    res = score_submission(ab.out/"preds"/run/"submission.csv", Path(ab.path)/"test_truth.csv")
+    res = score_submission(ab.out/"preds"/run/"submission.csv", ab.path/"test_truth.csv")
     return res["lwlrap"], res["low"], res["high"]
 
 # %% ../../nbs/ablation.ipynb #7ed603f3
@@ -174,8 +174,8 @@ def rfcx_ablation(
     pretrained:str="true",  # Weights to start from, but for the row with others
     model:str="tf_efficientnet_lite0"): # Backbone
     "Train and score every row with every seed; write ablation.csv. Goes on where it was stopped."
-    truth = existing_path(Path(path)/"test_truth.csv", "the species of each test recording")
-    ab = Ablation(path, Path(out), steps, n_folds, n_workers, pretrained, model)
+    truth = existing_path(as_path(path)/"test_truth.csv", "the species of each test recording")
+    ab = Ablation(as_path(path), Path(out), steps, n_folds, n_workers, pretrained, model)
     res, last = Results(ab.out/"ablation.csv"), list(STEPS)[-1]
     for seed in range(seeds):
         for row in row_settings():
