@@ -71,7 +71,7 @@ def _check_begun(run, data, **asked): # `models/<model_name>`; folder of the dat
 def rfcx_demo(
     path:str="",          # Folder laid out like Kaggle's; a synthetic forest is made if not given
     out:str="rfcx_demo",  # Where everything goes
-    epochs:int=0,         # Times that every confirmed box is seen; 0: what makes 400 batches, at least 10
+    epochs:int=0,         # Times that every confirmed box is seen; 0: what makes 300 batches, at least 10
     n_train:int=480,      # Training recordings of the forest
     n_test:int=80,        # Its test recordings
     seconds:float=10.,    # Length of each, in s

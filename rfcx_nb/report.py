@@ -597,7 +597,7 @@ def recordings_of(
     scores = Path(path)/"scores"
     where = recordings or read_settings(scores).get("data", "")
     if not where:
-        raise InputError(f"{scores} does not say where the recordings are: say so by --recordings")
+        raise InputError(f"{scores} names no folder of recordings: say by --recordings where the recordings are")
     try: found = find_recordings(where)
     except InputError as e: raise InputError(f"{e}. If they are elsewhere now, say where by --recordings") from None
     return _that_were_scored(found, scores)

@@ -60,7 +60,7 @@ class RunConfig(AudioConfig):
     aug_p:within(float, 0, 1)=0.             # Probability of each change of the waveform
     semitones:within(float, 0, 24)=8.        # Pitch shift, at most, up or down
     bs:within(int, 2, 4096)=16               # Batch size
-    epochs:within(int, 0, 100_000)=0         # Epochs; 0: as many as make 400 batches, see `default_epochs`
+    epochs:within(int, 0, 100_000)=0         # Epochs; 0: as many as make 300 batches, see `default_epochs`
     lr:within(float, 1e-9, 1)=3e-3           # Learning rate at its highest; it begins and ends at a tenth
     wd:within(float, 0, 10)=1e-2             # Weight decay
     grad_clip:within(float, 1e-6, 1000)=1.   # Norm that a gradient is clipped to
@@ -536,10 +536,10 @@ def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> 
 def default_epochs(
     cfg,   # `RunConfig`
     boxes):# Box table
-    "Epochs that make about 400 batches of boxes, at least 10."
+    "Epochs that make about 300 batches of boxes (400 with an encoder or soft labels), at least 10."
     n = boxes.is_tp.sum()*(1 - 1/cfg.n_folds if cfg.n_folds > 1 else 1)
     if cfg.objective.masked and not boxes.is_tp.all(): n *= 2 # as many denied boxes, see `balanced_indices`
-    return max(10, round(400*min(cfg.bs, n)/n))
+    return max(10, round((400 if cfg.encoder or cfg.pseudo else 300)*min(cfg.bs, n)/n))
 
 # %% ../nbs/03g_runs.ipynb #e4a9cb1b
 def _inside(boxes, ends): # Box table without the boxes that begin after their recording has ended; names them
