@@ -306,7 +306,8 @@ def field_table(
     for s, j in judged.items():
         t, chosen, (slope, intercept) = table.iloc[s], choose_threshold(j, precision), field_line(j)
         at = np.nan if np.isnan(t.threshold) else (logit(np.clip(t.threshold, 1e-9, 1 - 1e-9)) - t.intercept)/t.slope
-        box = j.curve(at).iloc[0] if np.isfinite(at) and (j.x >= at).any() else {}
+        enough = np.isfinite(at) and (j.x[j.rows] >= at).sum() >= MIN_CLIPS
+        box = j.curve(at).iloc[0] if enough else {}
         row = dict(species_id=s, species=t.species, slope=slope, intercept=intercept, judged=len(j.rows),
                    yes=int(j.y.sum()), windows=len(j.x), asked=precision, weights=weights,
                    date=date.today().isoformat(), tile_width=min(widths) if widths else np.nan, season=season)
@@ -345,9 +346,10 @@ def describe_field(
         elif old: left = f"the threshold of the field, {old}, is withdrawn; " + left.replace("stays", "counts again")
         return f"{s}; {t.note}: {left}"
     more = f", {plural(round(t.more), 'more clip')} for ±.05" if t.more else ""
+    recall = f"{t.recall:.2f} ({t.recall_low:.2f} to {t.recall_high:.2f})"
+    if t.recall > .995: recall = f"at least {t.recall_low:.2f}" # no clip below the threshold held a call
     return (f"{s}; threshold from {t.judged} clips of the field, {t.date}: precision {t.precision:.2f} "
-            f"({t.precision_low:.2f} to {t.precision_high:.2f}), recall {t.recall:.2f} ({t.recall_low:.2f} to "
-            f"{t.recall_high:.2f}){more}")
+            f"({t.precision_low:.2f} to {t.precision_high:.2f}), recall {recall} of the windows with a call{more}")
 
 # %% ../nbs/09c_check.ipynb #5f1b8c95
 def _keep_others(field, file): # From `field_table`; `field.csv` -> all rows of these networks, rows that were there

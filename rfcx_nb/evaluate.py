@@ -164,7 +164,11 @@ def _describe_figures(t): # Row of `evaluate`
     "One line for a person."
     def show(k):
         v, low, high = (getattr(t, o) for o in (k, f"{k}_low", f"{k}_high"))
-        return ("-" if v != v else f"{v:.2f}") + (f" ({low:.2f} to {high:.2f})" if low == low else "")
+        if low == low: return f"{v:.2f} ({low:.2f} to {high:.2f})"
+        bound = .05**(1/max(t.recordings, 1)) # a true value below it gives no error at all in 5 % of the test sets
+        if k in ("precision", "recall") and v in (0, 1):
+            return f"{v:.2f} (at {'least' if v else 'most'} {abs(1 - v - bound):.2f})"
+        return "-" if v != v else f"{v:.2f}"
     return (f"  {t.species}: {plural(t.calls, 'call')} in {plural(t.recordings, 'recording')}, "
             f"{plural(t.detections, 'detection')}; precision {show('precision')}, "
             f"recall {show('recall')}, F1 {show('f1')}, average precision {show('ap')}")

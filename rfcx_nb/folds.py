@@ -320,7 +320,8 @@ def learned(
         raise InputError(f"{f} does not exist, which names the recordings that fold {fold} has learned from: "
                          f"put it back, or remove {f.parent} and train that fold again")
     df = read_csv_table(f, dict(recording_id=str, group=str), "a table of recording_id and group", "recording_id")
-    df = _only(f, df.assign(boxes=df.get("boxes", "")), [*FOLDS[::2], "boxes"]) # "" in runs of earlier versions
+    df = df.assign(boxes=df.get("boxes", "")) # "" in runs of earlier versions
+    df = _only(f, df, ["recording_id", "group", "boxes"])
     row, ids = table.set_index("recording_id").reindex(df.recording_id), df.recording_id
     other = row["group"].to_numpy() != df["group"].to_numpy()
     raise_bad_rows(f, row["group"].isna().to_numpy(), "the recording has no row in folds.csv", ids)
@@ -339,7 +340,7 @@ def begin_fold(
     "Set of recordings that network `fold` learns from, written when its training begins and read when it goes on."
     f = Path(run)/f"fold{fold}"/"recordings.csv"
     if not f.exists():
-        rows = table.loc[(table.fold != fold) & table.recording_id.isin(set(ids)), FOLDS[::2]]
+        rows = table.loc[(table.fold != fold) & table.recording_id.isin(set(ids)), ["recording_id", "group"]]
         digests = dict(boxes)
         _write(rows.assign(boxes=[digests.get(k, NO_BOXES) for k in rows.recording_id]), f)
     return set(learned(run, fold, table).recording_id)

@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['QUEUES', 'STYLE', 'SCRIPT', 'PAGE', 'add_site_time', 'sample_for_review', 'Sound', 'cut_sound', 'spectrogram_svg',
            'audio_uri', 'listening_speed', 'with_media', 'bar_svg', 'activity_charts', 'review_page', 'report_page',
-           'read_detections', 'read_failures', 'recordings_of', 'rfcx_report', 'Review']
+           'read_detections', 'read_failures', 'recordings_of', 'rfcx_report']
 
 # %% ../nbs/06a_report.ipynb #b93151fb
-from .annotations import write_boxes_csv
 from .cli import command
 from .core import (atomic_write, existing_path, InputError, local_path, Number, plural, printable,
                           progress, raise_bad_rows, read_csv_table)
@@ -608,7 +607,7 @@ def _summary(df, found, bad): # Detections; dict of files; recordings that could
             f"{plural(len(set(found) | set(df.recording)), 'recording')}" +
             (f"; {plural(len(bad), 'recording')} could not be read, see failures.csv" if bad else "") +
             ". Times as the recorders' clocks had them. A score, from 0 to 1, puts detections in order. It is roughly "
-            "a probability if rfcx_check has judged clips of these recordings, and otherwise it is not a probability.")
+            "the probability of its best window if rfcx_check has judged clips of these recordings, else it is none.")
 
 # %% ../nbs/06a_report.ipynb #9b974c2a
 @command
@@ -636,49 +635,3 @@ def rfcx_report(
     hint = "; a smaller --each makes a page for a phone" if size > 50 else ""
     print(f"{out}: {plural(n, 'detection')} to judge, {size:.1f} MB{hint}; rfcx_import reads the verdicts.csv that it "
           "saves")
-
-# %% ../nbs/06a_report.ipynb #bea8c4cb
-class Review:
-    "A widget that shows detections one after the other and notes the verdicts; needs ipywidgets."
-    def __init__(self,
-        picks): # From `with_media`
-        try: import ipywidgets as w
-        except ImportError:
-            raise InputError("ipywidgets is not installed: pip install ipywidgets, or use rfcx_report's page") from None
-        self.picks, self.said, self.i, self.view = picks, {}, 0, w.HTML()
-        self.buttons = [w.Button(description=o) for o in ("yes", "no", "unsure", "back")]
-        for b in self.buttons: b.on_click(self.press)
-        self.box = w.VBox([self.view, w.HBox(self.buttons)])
-        self.show()
-
-    def press(self,
-        button): # The button that was pressed
-        "Note the verdict and go on, or go back."
-        if button.description == "back": self.i = max(self.i - 1, 0)
-        elif self.i < len(self.picks): self.said[self.i] = button.description; self.i += 1
-        self.show()
-
-    def show(self):
-        "Show the detection that is to be judged."
-        n = len(self.picks)
-        if self.i >= n: self.view.value = f"<p>All judged: {plural(n, 'detection')}.</p>"; return
-        c = self.picks[self.i]
-        name, where = html.escape(c["species"]), html.escape(c["recording"])
-        self.view.value = (f"<p>{self.i + 1} of {len(self.picks)}: <b>{name}</b>, score {c['score']:.2f}, "
-                           f"{where} at {c['start']:.1f} s</p><div style='width:520px'>{c['picture']}</div>"
-                           f"<audio controls src='{c['audio']}'></audio>")
-
-    @property
-    def table(self):
-        "Detections that were judged, with their `verdict`."
-        rows = [self.picks[i] | dict(verdict=o) for i, o in sorted(self.said.items())]
-        return pd.DataFrame(rows).drop(columns=["picture", "audio", "queues"], errors="ignore")
-
-    def save(self,
-        file): # csv file, which rfcx_import reads
-        "Write the table of verdicts."
-        write_boxes_csv(self.table, file)
-
-    def _ipython_display_(self):
-        from IPython.display import display
-        display(self.box)

@@ -22,7 +22,7 @@ from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
 from .logmel import empty_bands
 from .losses import LOSSES
-from .metrics import RATE_COLS
+from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS
 from .model import HEADS, to_device
 from .preprocess import find_recordings, open_wave, preprocess, wave_folder
 from .recordings import durations
@@ -351,9 +351,9 @@ def field_thresholds(
             print(f"  {f} is of other {what} for {', '.join(df.species[odd])}: here the thresholds of the boxes count")
     df, table = df[~other & ~wide], table.copy()
     for i, o in df[df.logit.isna() & table.threshold.reindex(df.index).notna().to_numpy()].iterrows():
-        box = pd.to_numeric(o.reindex([f"box_{k}" for k in RATE_COLS[:3]]), errors="coerce").to_numpy()
+        box = pd.to_numeric(o.reindex([f"box_{k}" for k in PRECISION_COLS]), errors="coerce").to_numpy()
         if np.isnan(box[0]): continue
-        table.loc[i, RATE_COLS[:3]], table.loc[i, RATE_COLS[6:]] = box, o[RATE_COLS[6:]].astype(float)
+        table.loc[i, PRECISION_COLS], table.loc[i, DENSITY_COLS] = box, o[DENSITY_COLS].astype(float)
         table.loc[i, "season"] = o.get("season", "")
         print(f"  {table.species[i]}: the threshold of the boxes; by {plural(o.judged, 'clip')} of the field, "
               f"{o.date}, its precision is {box[0]:.2f} ({box[1]:.2f} to {box[2]:.2f})")
@@ -368,7 +368,7 @@ def field_thresholds(
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
         table.loc[i, RATE_COLS] = o[RATE_COLS].astype(float)
         table.loc[i, "season"] = o.get("season", "")
-        print(f"  {t.species}: {note}; its scores are {'probabilities of the field' if sure else 'no probabilities'}")
+        print(f"  {t.species}: {note}; its scores are {'probabilities of windows' if sure else 'no probabilities'}")
     return table
 
 # %% ../nbs/03g_runs.ipynb #62505a45

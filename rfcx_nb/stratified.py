@@ -134,7 +134,8 @@ def kinds(self:Judged,
     i,     # Numbers of the windows at or above it
     share): # From `shares`, as `i`
     "For each bin and length of detections: right share of the judged, share left, clips of equal weight, those right."
-    kind = 100*(np.log(1/share)/np.log(4) + 1e-9).astype(int) + self.bin[i]
+    size = (np.log(1/share)/np.log(4) + 1e-9).astype(int) # 0: detections of up to 3 windows, 1: of 4 to 15 ...
+    kind = 100*size + self.bin[i]
     hit = self.x[self.rows] >= at
     j, y = np.searchsorted(i, self.rows[hit]), self.y[hit]
     for p in np.unique(kind):
@@ -204,9 +205,10 @@ def choose_threshold(
         best = df[df.clips >= MIN_CLIPS]
         if not len(best): return dict(logit=np.nan, more=0, note=f"fewer than {MIN_CLIPS} clips are judged")
         o = best.loc[best.precision.idxmax()]
+        yes = judged.y[judged.x[judged.rows] >= o.logit].sum()
         return o.to_dict() | dict(logit=np.nan, more=0,
-                                  note=f"no threshold with {MIN_CLIPS} clips above it reaches {precision:g}; the best "
-                                       f"has {o.precision:.2f}")
+                                  note=f"no threshold with {MIN_CLIPS} clips above it reaches {precision:g}; above the "
+                                       f"best, {yes} of {int(o.clips)} clips hold a call")
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 

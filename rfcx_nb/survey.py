@@ -12,7 +12,7 @@ from .annotations import write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, local_path, plural,
                           printable, read_csv_table, working)
-from .metrics import RATE_COLS
+from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, RECALL_COLS
 from .recordings import has_guano, read_recordings, recordings_table, sites_of, unknown
 from .report import read_detections, read_failures, recordings_of
 from .scores import read_note, read_settings, scored_recordings
@@ -54,15 +54,17 @@ def rates(
     d,    # From `place_detections`
     e,    # From `effort`
     by,   # "hour", "date" or "site"
-    species=None): # Names; those of `d` if None
+    species=None, # Names; those of `d` if None
+    own=None): # Dict of species to its effort, where that is not `e`
     "A row per species and value of `by` with effort: `detections`, `hours`, and detections `per_hour` recorded."
-    e = e if by == "site" else e[e.date.notna()]
-    hours = e.groupby(by).hours.sum()
-    n = d.groupby(["species", by]).size()
+    def hours(s): # of a species
+        mine = (own or {}).get(s, e)
+        mine = mine if by == "site" else mine[mine.date.notna()]
+        return mine.groupby(by, as_index=False).hours.sum().assign(species=s)
     names = sorted(d.species.unique()) if species is None else species
-    res = n.reindex(pd.MultiIndex.from_product([names, hours.index], names=["species", by]), fill_value=0)
-    res = res.rename("detections").reset_index()
-    res = res.assign(hours=res[by].map(hours).astype(float))
+    n = d.groupby(["species", by]).size().rename("detections").reset_index()
+    res = pd.concat([hours(s) for s in names] or [hours("")[:0]]).merge(n, how="left", on=["species", by])
+    res = res.fillna(dict(detections=0)).astype(dict(detections=int))[["species", by, "detections", "hours"]]
     return res.assign(per_hour=_four_digits(res.detections/res.hours)).round(dict(hours=4))
 
 # %% ../nbs/10_survey.ipynb #d0af448d
@@ -132,13 +134,15 @@ def out_of_range(
 def summarize_species(
     d, # From `place_detections`, those that count
     e, # From `effort`
-    species): # Names
+    species, # Names
+    own=None): # Dict of species to its effort, where that is not `e`
     "A row per species: sites, naive occupancy, first and last date, recordings, detections, detections per hour."
-    sites, hours, rows = e.site.nunique(), e.hours.sum(), []
+    rows = []
     for s in species:
-        o = d[d.species == s]
-        rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites, o.time.min(), o.time.max(),
-                     o.recording.nunique(), len(o), len(o)/hours))
+        o, mine = d[d.species == s], (own or {}).get(s, e)
+        sites, hours = mine.site.nunique(), mine.hours.sum()
+        rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites if sites else np.nan, o.time.min(),
+                     o.time.max(), o.recording.nunique(), len(o), len(o)/hours if hours else np.nan))
     cols = "species sites of_sites occupancy first last recordings detections per_hour".split()
     df = pd.DataFrame(rows, columns=cols).round(dict(occupancy=4))
     return df.assign(per_hour=_four_digits(df.per_hour))
@@ -219,6 +223,7 @@ def draw_sites(
     df,    # From `recordings_table`
     species,# Names
     file,  # Where the picture goes; nothing is written if no site has a place
+    deaf=(),# From `out_of_range`
     most=9):# Species drawn, the most frequent
     "Write a map of the sites for each species; returns whether there was anything to draw."
     sites = site_places(df)
@@ -230,8 +235,11 @@ def draw_sites(
     axs = list(fig.subplots(rows, 3, squeeze=False, sharex=True, sharey=True).flat)
     for ax, s in zip(axs, names):
         there = sites.index.isin(d.site[d.species == s])
-        ax.scatter(x, y, 20 + 180*sites.hours/sites.hours.max(), edgecolors="k",
-                   facecolors=["tab:green" if o else "none" for o in there])
+        could = there | sites.index.isin(df.site[~deaf[s]]) if s in deaf else np.ones(len(sites), bool)
+        size = 20 + 180*sites.hours/sites.hours.max()
+        ax.scatter(x[could], y[could], size[could], edgecolors="k",
+                   facecolors=["tab:green" if o else "none" for o in there[could]])
+        ax.scatter(x[~could], y[~could], 30, c="gray", marker="x") # its calls are above what was recorded there
         for k, o in sites.iterrows():
             ax.annotate(k[:20], (o.longitude, o.latitude), xytext=(7, 5), textcoords="offset points", fontsize=9)
         ax.set_aspect(1/max(np.cos(np.radians(y.mean())), .01), adjustable="box")
@@ -239,7 +247,7 @@ def draw_sites(
         for o in (ax.xaxis, ax.yaxis): o.set_major_locator(MaxNLocator(3))
         ax.set(xlim=(x.min() - pad, x.max() + pad), ylim=(y.min() - pad, y.max() + pad), xlabel="longitude",
                ylabel="latitude" if s == names[0] else "")
-        ax.set_title(f"{s[:40]}: {there.sum()} of {plural(len(sites), 'site')}", fontsize=11)
+        ax.set_title(f"{s[:40]}: {there.sum()} of {plural(could.sum(), 'site')}", fontsize=11)
     for ax in axs[len(names):]: ax.axis("off")
     with atomic_write(file) as f: fig.savefig(f)
     return True
@@ -302,20 +310,21 @@ def _write_survey(
     "Write the tables and pictures of a survey; return the summary."
     _remove_earlier(out)
     _write_table(e, out/"effort")
-    for by in ("hour", "date", "site"): _write_table(rates(d, e, by, names), out/f"by_{by}")
+    own = {s: effort(df[~o]) for s, o in dict(deaf).items()}
+    for by in ("hour", "date", "site"): _write_table(rates(d, e, by, names, own), out/f"by_{by}")
     hours = effort_matrix(e)
     with atomic_write(out/"effort_matrix.csv") as f: hours.round(4).rename(csv_escape).to_csv(f, na_rep="NA")
     (out/"occupancy").mkdir(exist_ok=True)
     for s, name in zip(names, _file_names(names)):
-        mine = effort_matrix(effort(df[~deaf[s]])).reindex_like(hours) if s in deaf else hours
+        mine = effort_matrix(own[s]).reindex_like(hours) if s in own else hours
         y = occupancy_matrix(counts, mine, s).rename(csv_escape)
         with atomic_write(out/"occupancy"/f"{name}.csv") as f: y.to_csv(f, na_rep="NA", float_format="%.0f")
     field = field.copy()
-    if rule: field[RATE_COLS[:6]] = np.nan # nobody has measured precision and recall of the rule
-    field.loc[field.judged_here.eq(False), RATE_COLS[6:]] = np.nan # it is that of other recordings
-    summary = summarize_species(counts, e, names).join(field, on="species")
+    if rule: field[PRECISION_COLS + RECALL_COLS] = np.nan # nobody has measured precision and recall of the rule
+    field.loc[field.judged_here.eq(False), DENSITY_COLS] = np.nan # it is that of other recordings
+    summary = summarize_species(counts, e, names, own).join(field, on="species")
     _write_table(summary, out/"summary")
-    draw_sites(counts, df, names, out/"sites.png")
+    draw_sites(counts, df, names, out/"sites.png", deaf)
     if len(d) and hours.size:
         draw_activity(d, e, out/"activity.png")
         draw_accumulation(accumulation(counts, e), out/"accumulation.png")
@@ -325,11 +334,12 @@ def _write_survey(
 def _describe_species(t): # Row of the summary
     "One sentence for a person."
     when = f", {t.first:%Y-%m-%d} to {t.last:%Y-%m-%d}" if pd.notna(t.first) else ""
-    s = (f"  {t.species}: present at {t.sites} of {plural(t.of_sites, 'site')}{when}, {t.per_hour:.2f} detections per "
+    s = (f"  {t.species}: detected at {t.sites} of {plural(t.of_sites, 'site')}{when}, {t.per_hour:.3g} detections per "
          "recorder-hour")
     if t.precision == t.precision:
         s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}"
         s += ")" if t.judged_here is not False else "; judged in other recordings)"
+        if wrong := round(t.detections*(1 - t.precision)): s += f", so about {wrong} of {t.detections} may be wrong"
     if t.density == t.density:
         s += f", calls in {t.density:.2%} of the windows ({t.density_low:.2%} to {t.density_high:.2%})"
     return s
@@ -382,8 +392,8 @@ def rfcx_survey(
               "there, cannot be read, was not scored or is shorter")
     for s, o in deaf.items():
         what = plural(o.sum(), "recording has a sample rate", "recordings have a sample rate")
-        print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: in occupancy/ they are "
-              "no effort for it")
+        print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: they are no effort for "
+              "it (effort and effort_matrix count them)")
     here = summary.detections > 0
     for t in summary[here].itertuples(): print(_describe_species(t))
     if not here.all():

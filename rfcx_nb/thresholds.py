@@ -142,7 +142,8 @@ def fit_thresholds(
     precision=PRECISION):# Share of the held-out boxes above a threshold that should be confirmed
     "DataFrame with a row per species and the columns `THRESHOLD_COLS`."
     data = [calibration_data(logits, boxes, s) for s in range(len(names))]
-    x, y = (np.concatenate(o) for o in zip(*(((x - mid)/unit, y) for (x, y), (mid, unit) in zip(data, scale))))
+    x = np.concatenate([(x - mid)/unit for (x, _), (mid, unit) in zip(data, scale)])
+    y = np.concatenate([y for _, y in data])
     all_fit, all_at, rows = calibrate(x, y), Threshold(), []
     if tells_apart(all_fit, x): all_at = find_threshold(expit(all_fit[0]*x + all_fit[1]), y, precision)
     else: all_fit = None
