@@ -15,6 +15,7 @@ from .core import (atomic_write, csv_unescape, existing_path, file_name, InputEr
                           MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table, sanitize,
                           save_json, working)
 from .detections import kept_scores
+from .metrics import rate_text
 from .report import recordings_of, review_page, with_media
 from .runs import load_run, tell_widths, weights_id
 from .scores import finest_scores, other_sound, read_settings, season_id, species_of
@@ -336,20 +337,19 @@ def describe_field(
     boxes,  # Threshold of the boxes; nan if there is none
     old=""):# Date of the threshold that an earlier check found; empty if there is none
     "One line for a person."
-    s = f"  {t.species}: calls in {t.density:.2%} of the windows ({t.density_low:.2%} to {t.density_high:.2%})"
+    s = f"  {t.species}: calls in {rate_text(t, 'density', '.2%')} of the windows"
     if t.box_precision == t.box_precision:
-        s += f"; the threshold of the boxes has precision {t.box_precision:.2f} ("
-        s += f"{t.box_precision_low:.2f} to {t.box_precision_high:.2f})"
+        s += f"; the threshold of the boxes has precision {rate_text(t, 'box_precision')}"
     if t.logit != t.logit:
         left = "it has no threshold" if np.isnan(boxes) else "the threshold of the boxes stays"
         if old and t.judged < MIN_CLIPS: left = f"the threshold of the field, {old}, stays"
         elif old: left = f"the threshold of the field, {old}, is withdrawn; " + left.replace("stays", "counts again")
         return f"{s}; {t.note}: {left}"
     more = f", {plural(round(t.more), 'more clip')} for ±.05" if t.more else ""
-    recall = f"{t.recall:.2f} ({t.recall_low:.2f} to {t.recall_high:.2f})"
-    if t.recall > .995: recall = f"at least {t.recall_low:.2f}" # no clip below the threshold held a call
-    return (f"{s}; threshold from {t.judged} clips of the field, {t.date}: precision {t.precision:.2f} "
-            f"({t.precision_low:.2f} to {t.precision_high:.2f}), recall {recall} of the windows with a call{more}")
+    # if the recall is 1, no clip below the threshold held a call, and nothing says that none is missed
+    recall = f"at least {t.recall_low:.2f}" if t.recall > .995 else rate_text(t, "recall")
+    return (f"{s}; threshold from {t.judged} clips of the field, {t.date}: precision {rate_text(t, 'precision')}, "
+            f"recall {recall} of the windows with a call{more}")
 
 # %% ../nbs/09c_check.ipynb #5f1b8c95
 def _keep_others(field, file): # From `field_table`; `field.csv` -> all rows of these networks, rows that were there

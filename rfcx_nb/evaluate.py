@@ -10,7 +10,7 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'drawn_groups', 'event_figures'
 from .annotations import check_rows, match_recordings, read_species_ids, read_tables, write_boxes_csv
 from .cli import command
 from .core import as_path, existing_path, InputError, local_path, output_file, plural
-from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, resample_weights, with_interval
+from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, rate_text, resample_weights, with_interval
 from .preprocess import find_recordings
 from .recordings import durations, site_of
 from .report import read_detections, read_failures
@@ -163,12 +163,11 @@ def _read_truth(
 def _describe_figures(t): # Row of `evaluate`
     "One line for a person."
     def show(k):
-        v, low, high = (getattr(t, o) for o in (k, f"{k}_low", f"{k}_high"))
-        if low == low: return f"{v:.2f} ({low:.2f} to {high:.2f})"
-        bound = .05**(1/max(t.recordings, 1)) # a true value below it gives no error at all in 5 % of the test sets
-        if k in ("precision", "recall") and v in (0, 1):
+        v, low = getattr(t, k), getattr(t, f"{k}_low")
+        if v in (0, 1) and low != low and k in ("precision", "recall"):
+            bound = .05**(1/max(t.recordings, 1)) # a true value below it gives no error at all in 5 % of the test sets
             return f"{v:.2f} (at {'least' if v else 'most'} {abs(1 - v - bound):.2f})"
-        return "-" if v != v else f"{v:.2f}"
+        return "-" if v != v else rate_text(t, k)
     return (f"  {t.species}: {plural(t.calls, 'call')} in {plural(t.recordings, 'recording')}, "
             f"{plural(t.detections, 'detection')}; precision {show('precision')}, "
             f"recall {show('recall')}, F1 {show('f1')}, average precision {show('ap')}")
@@ -291,5 +290,5 @@ def rfcx_compare(
     c = compare(x.to_numpy(), y.to_numpy(), t.to_numpy(), level, group)
     for f, o in zip(submissions, (c.a, c.b)): print(f"  {f}: LWLRAP {with_interval(*o)}")
     verdict = "neither clearly higher nor lower: " if c.verdict == "no clear difference" else ""
-    print(f"difference {with_interval(*c.difference, '+')} on {c.n} {by}s with a call, "
+    print(f"difference {with_interval(*c.difference, '+.3f')} on {c.n} {by}s with a call, "
           f"intervals of {level:.0%}: the second is {verdict}{c.verdict}")

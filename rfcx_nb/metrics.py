@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MIN_RECORDINGS', 'RESAMPLES', 'PRECISION_COLS', 'RECALL_COLS', 'DENSITY_COLS', 'RATE_COLS', 'lwlrap', 'lwlrap_floors',
-           'resample_weights', 'bootstrap_bounds', 'lwlrap_parts', 'lwlrap_interval', 'with_interval',
+           'resample_weights', 'bootstrap_bounds', 'lwlrap_parts', 'lwlrap_interval', 'with_interval', 'rate_text',
            'score_submission']
 
 # %% ../nbs/03e_metrics.ipynb #f605dae2
@@ -85,14 +85,21 @@ def with_interval(
     v,   # Value
     low, # Lower bound, or nan
     high,# Upper bound, or nan
-    sign=""): # "+" to show the sign
+    form=".3f"): # As in f-strings
     "Text: the value, and its interval if there is one."
-    return f"{v:{sign}.3f}" + (f" ({low:{sign}.3f} to {high:{sign}.3f})" if low == low else "")
+    return f"{v:{form}}" + (f" ({low:{form}} to {high:{form}})" if low == low else "")
 
 # %% ../nbs/03e_metrics.ipynb #252200bd
 PRECISION_COLS, RECALL_COLS, DENSITY_COLS = ([f"{rate}{bound}" for bound in ("", "_low", "_high")]
                                              for rate in ("precision", "recall", "density"))
 RATE_COLS = PRECISION_COLS + RECALL_COLS + DENSITY_COLS
+
+def rate_text(
+    t,    # Row of a table with `RATE_COLS`, or some of them
+    rate, # "precision", "recall" ...
+    form=".2f"): # As in f-strings
+    "`with_interval` of a rate and its bounds in `t`."
+    return with_interval(*(getattr(t, f"{rate}{bound}") for bound in ("", "_low", "_high")), form)
 
 # %% ../nbs/03e_metrics.ipynb #612988dc
 def _read_table(table, what): # A csv file, or a DataFrame, which stays as it is; what it should be -> DataFrame

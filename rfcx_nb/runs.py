@@ -22,7 +22,7 @@ from .embedding_net import EmbeddingNet
 from .encoder import embed_recordings, embedding_path, encoder_class, encoder_label
 from .logmel import empty_bands
 from .losses import LOSSES
-from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS
+from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, rate_text, with_interval
 from .model import HEADS, to_device
 from .preprocess import find_recordings, open_wave, preprocess, wave_folder
 from .recordings import durations
@@ -356,7 +356,7 @@ def field_thresholds(
         table.loc[i, PRECISION_COLS], table.loc[i, DENSITY_COLS] = box, o[DENSITY_COLS].astype(float)
         table.loc[i, "season"] = o.get("season", "")
         print(f"  {table.species[i]}: the threshold of the boxes; by {plural(o.judged, 'clip')} of the field, "
-              f"{o.date}, its precision is {box[0]:.2f} ({box[1]:.2f} to {box[2]:.2f})")
+              f"{o.date}, its precision is {with_interval(*box, '.2f')}")
     df = df[df.logit.notna()]
     if not table.index[table.threshold.notna()].isin(df.index).all(): tell_widths(run.path, widths)
     for i, t in table[table.index.isin(df.index)].iterrows(): # a name may have been corrected since
@@ -364,7 +364,7 @@ def field_thresholds(
         sure = o.slope > 0 # enough clips to fit the line
         a, b = (o.slope, o.intercept) if sure else (t.slope, t.intercept)
         note = (f"threshold from the field, {o.date}, {plural(o.judged, 'clip')}: "
-                f"precision {o.precision:.2f} ({o.precision_low:.2f} to {o.precision_high:.2f})")
+                f"precision {rate_text(o, 'precision')}")
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
         table.loc[i, RATE_COLS] = o[RATE_COLS].astype(float)
         table.loc[i, "season"] = o.get("season", "")

@@ -12,7 +12,7 @@ from .annotations import write_boxes_csv
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, local_path, plural,
                           printable, read_csv_table, working)
-from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, RECALL_COLS
+from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, rate_text, RECALL_COLS
 from .recordings import has_guano, read_recordings, recordings_table, sites_of, unknown
 from .report import read_detections, read_failures, recordings_of
 from .scores import read_note, read_settings, scored_recordings
@@ -337,11 +337,11 @@ def _describe_species(t): # Row of the summary
     s = (f"  {t.species}: detected at {t.sites} of {plural(t.of_sites, 'site')}{when}, {t.per_hour:.3g} detections per "
          "recorder-hour")
     if t.precision == t.precision:
-        s += f", precision {t.precision:.2f} ({t.precision_low:.2f} to {t.precision_high:.2f}"
-        s += ")" if t.judged_here is not False else "; judged in other recordings)"
+        s += f", precision {rate_text(t, 'precision')}"
+        if t.judged_here is False: s += ", judged in other recordings"
         if wrong := round(t.detections*(1 - t.precision)): s += f", so about {wrong} of {t.detections} may be wrong"
     if t.density == t.density:
-        s += f", calls in {t.density:.2%} of the windows ({t.density_low:.2%} to {t.density_high:.2%})"
+        s += f", calls in {rate_text(t, 'density', '.2%')} of the windows"
     return s
 
 # %% ../nbs/10_survey.ipynb #8e74c42a
