@@ -16,6 +16,7 @@ from .core import (atomic_write, csv_unescape, existing_path, file_name, InputEr
                           save_json, working)
 from .detections import kept_scores
 from .metrics import rate_text
+from .plot import panels
 from .report import recordings_of, review_page, with_media
 from .runs import load_run, tell_widths, weights_id
 from .scores import finest_scores, other_sound, read_settings, season_id, species_of
@@ -26,7 +27,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 import numpy as np, pandas as pd
-from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
 # %% ../nbs/09c_check.ipynb #570fa867
@@ -323,14 +323,10 @@ def show_field(
     field, # From `field_table`
     file): # Where the picture goes
     "Write the picture: precision and recall of each species over the threshold."
-    n = len(judged)
-    fig = Figure(figsize=(10, 2.3*-(-n//3)), dpi=90, layout="constrained")
-    axs = list(fig.subplots(-(-n//3), 3, squeeze=False, sharey=True).flat)
-    for ax, j, t in zip(axs, judged.values(), field.itertuples()):
-        show_curve(j, ax, f"{t.species[:30]}: {plural(t.judged, 'clip')}, {t.yes} with a call", at=t.logit)
-    axs[0].legend(fontsize=7)
-    for ax in axs[n:]: ax.axis("off")
-    with atomic_write(file) as f: fig.savefig(f)
+    with panels(len(judged), file, 2.3, sharey=True) as (_, axs):
+        for ax, j, t in zip(axs, judged.values(), field.itertuples()):
+            show_curve(j, ax, f"{t.species[:30]}: {plural(t.judged, 'clip')}, {t.yes} with a call", at=t.logit)
+        axs[0].legend(fontsize=7)
 
 def describe_field(
     t,      # Row of `field_table`

@@ -13,6 +13,7 @@ from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, local_path, plural,
                           printable, read_csv_table, working)
 from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, rate_text, RECALL_COLS
+from .plot import panels
 from .recordings import has_guano, read_recordings, recordings_table, sites_of, unknown
 from .report import read_detections, read_failures, recordings_of
 from .scores import read_note, read_settings, scored_recordings
@@ -190,13 +191,8 @@ def draw_activity(
     most=9):# Species drawn, the most frequent
     "Write the map of hours and days of each species."
     names = d.species.value_counts().index[:most]
-    rows = max(-(-len(names)//3), 1)
-    fig = Figure(figsize=(10, 2.3*rows), dpi=90, layout="constrained")
-    axs = list(fig.subplots(rows, 3, squeeze=False).flat)
-    for ax, s in zip(axs, names):
-        fig.colorbar(_activity_map(d, e, s, ax), ax=ax, label="per recorder-hour")
-    for ax in axs[len(names):]: ax.axis("off")
-    with atomic_write(file) as f: fig.savefig(f)
+    with panels(len(names), file, 2.3) as (fig, axs):
+        for ax, s in zip(axs, names): fig.colorbar(_activity_map(d, e, s, ax), ax=ax, label="per recorder-hour")
 
 # %% ../nbs/10_survey.ipynb #ec828b7b
 def draw_accumulation(
@@ -229,27 +225,24 @@ def draw_sites(
     sites = site_places(df)
     if not len(sites) or not len(species): return False
     names = sorted(species, key=lambda s: -(d.species == s).sum())[:most]
-    rows, x, y = -(-len(names)//3), sites.longitude, sites.latitude
+    x, y = sites.longitude, sites.latitude
     pad = .25*max(np.ptp(x), np.ptp(y)) or .01
-    fig = Figure(figsize=(10, 3.5*rows), dpi=90, layout="constrained")
-    axs = list(fig.subplots(rows, 3, squeeze=False, sharex=True, sharey=True).flat)
-    for ax, s in zip(axs, names):
-        there = sites.index.isin(d.site[d.species == s])
-        could = there | sites.index.isin(df.site[~deaf[s]]) if s in deaf else np.ones(len(sites), bool)
-        size = 20 + 180*sites.hours/sites.hours.max()
-        ax.scatter(x[could], y[could], size[could], edgecolors="k",
-                   facecolors=["tab:green" if o else "none" for o in there[could]])
-        ax.scatter(x[~could], y[~could], 30, c="gray", marker="x") # its calls are above what was recorded there
-        for k, o in sites.iterrows():
-            ax.annotate(k[:20], (o.longitude, o.latitude), xytext=(7, 5), textcoords="offset points", fontsize=9)
-        ax.set_aspect(1/max(np.cos(np.radians(y.mean())), .01), adjustable="box")
-        ax.ticklabel_format(useOffset=False)
-        for o in (ax.xaxis, ax.yaxis): o.set_major_locator(MaxNLocator(3))
-        ax.set(xlim=(x.min() - pad, x.max() + pad), ylim=(y.min() - pad, y.max() + pad), xlabel="longitude",
-               ylabel="latitude" if s == names[0] else "")
-        ax.set_title(f"{s[:40]}: {there.sum()} of {plural(could.sum(), 'site')}", fontsize=11)
-    for ax in axs[len(names):]: ax.axis("off")
-    with atomic_write(file) as f: fig.savefig(f)
+    with panels(len(names), file, 3.5, sharex=True, sharey=True) as (_, axs):
+        for ax, s in zip(axs, names):
+            there = sites.index.isin(d.site[d.species == s])
+            could = there | sites.index.isin(df.site[~deaf[s]]) if s in deaf else np.ones(len(sites), bool)
+            size = 20 + 180*sites.hours/sites.hours.max()
+            ax.scatter(x[could], y[could], size[could], edgecolors="k",
+                       facecolors=["tab:green" if o else "none" for o in there[could]])
+            ax.scatter(x[~could], y[~could], 30, c="gray", marker="x") # its calls are above what was recorded there
+            for k, o in sites.iterrows():
+                ax.annotate(k[:20], (o.longitude, o.latitude), xytext=(7, 5), textcoords="offset points", fontsize=9)
+            ax.set_aspect(1/max(np.cos(np.radians(y.mean())), .01), adjustable="box")
+            ax.ticklabel_format(useOffset=False)
+            for o in (ax.xaxis, ax.yaxis): o.set_major_locator(MaxNLocator(3))
+            ax.set(xlim=(x.min() - pad, x.max() + pad), ylim=(y.min() - pad, y.max() + pad), xlabel="longitude",
+                   ylabel="latitude" if s == names[0] else "")
+            ax.set_title(f"{s[:40]}: {there.sum()} of {plural(could.sum(), 'site')}", fontsize=11)
     return True
 
 # %% ../nbs/10_survey.ipynb #eebbf2cd
