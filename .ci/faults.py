@@ -361,7 +361,8 @@ def odd_waves():
     changes = {"cut": lambda f: f.write_bytes(f.read_bytes()[:-9]), "empty": lambda f: f.write_bytes(b""),
                "two dimensions": lambda f: np.save(f, np.zeros((2, 9), np.int16)),
                "objects": lambda f: np.save(f, np.array([{}]), allow_pickle=True),
-               "half a manifest line": cut_manifest}
+               "half a manifest line": cut_manifest,
+               "half a letter in the manifest": lambda f: open(f.parent/"manifest.csv", "ab").write("é".encode()[:1])}
     return {k: lambda cwd, f=f: f(sorted((cwd/"waves"/"train").glob("*.npy"))[0]) for k, f in changes.items()}
 
 NUMBERS = """--lr nan|--lr -1|--lr 1e30|--wd nan|--unknown_weight nan|--overlay_p 2|--grad_clip 0|--seed -1
@@ -416,6 +417,10 @@ def hostile(): # -> `Hostile` cases
             words = f"--path {data} {flag} {'x'*5000}"
             yield Hostile(group, f"{name} {flag} of 5,000 letters", name, words, None, (2,))
     yield Hostile(group, "an empty path", "rfcx_predict", ["--path", ""], None, (2,))
+    for words in ("rfcx_report --path", "rfcx_survey --path", "rfcx_demo --path",
+                  f"rfcx_evaluate --truth {data} --recordings {data} --detections"):
+        name, _, flags = words.partition(" ")
+        yield Hostile(group, f"{name} of a URL", name, f"{flags} memory://x", None, (2,))
     for f in ("", "/dev/null", str(data), "/bin/true"):
         yield Hostile(group, f"rfcx_ensemble {f or 'of nothing'}", "rfcx_ensemble", [f, "--out", "x.csv"], None, (2,))
 

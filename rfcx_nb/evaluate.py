@@ -172,6 +172,11 @@ def _describe_figures(t): # Row of `evaluate`
             f"{plural(t.detections, 'detection')}; precision {show('precision')}, "
             f"recall {show('recall')}, F1 {show('f1')}, average precision {show('ap')}")
 
+# %% ../nbs/10a_evaluate.ipynb #c13b92dd
+def _too_short(d, e, overlap): # Detections; calls; least share -> species whose calls cannot fill it, by medians
+    call, found = ((o.end - o.start).groupby(o.species).median() for o in (e, d))
+    return [s for s in sorted(set(call.index) & set(found.index)) if call[s] < overlap*found[s]]
+
 # %% ../nbs/10a_evaluate.ipynb #b831a8ab
 @command
 def rfcx_evaluate(
@@ -214,6 +219,9 @@ def rfcx_evaluate(
         if o := late - bad:
             print(f"  {plural(len(o), 'recording')}, such as {min(o)}: not scored, {missed}; run rfcx_detect again")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
+    if short := _too_short(d, e, overlap):
+        print(f"  calls of {', '.join(short)} are shorter than {overlap:g} of a detection, so a detection that holds "
+              "one counts as wrong: give a smaller --overlap")
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap, by=by)
     write_boxes_csv(res.round(4), out)
     for t in res.itertuples(): print(_describe_figures(t))

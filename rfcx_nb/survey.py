@@ -57,15 +57,17 @@ def rates(
     by,   # "hour", "date" or "site"
     species=None, # Names; those of `d` if None
     own=None): # Dict of species to its effort, where that is not `e`
-    "A row per species and value of `by` with effort: `detections`, `hours`, and detections `per_hour` recorded."
+    """A row per species and value of `by` with effort: `detections`, the `site_days` (a day at a site) that they come
+    from, `hours`, and detections `per_hour` recorded."""
     def hours(s): # of a species
         mine = (own or {}).get(s, e)
         mine = mine if by == "site" else mine[mine.date.notna()]
         return mine.groupby(by, as_index=False).hours.sum().assign(species=s)
     names = sorted(d.species.unique()) if species is None else species
-    n = d.groupby(["species", by]).size().rename("detections").reset_index()
+    count = dict(detections=("start", "size"), site_days=("day", "nunique"))
+    n = d.assign(day=d.site + d.date.astype(str)).groupby(["species", by], as_index=False).agg(**count)
     res = pd.concat([hours(s) for s in names] or [hours("")[:0]]).merge(n, how="left", on=["species", by])
-    res = res.fillna(dict(detections=0)).astype(dict(detections=int))[["species", by, "detections", "hours"]]
+    res = res.fillna(dict.fromkeys(count, 0)).astype(dict.fromkeys(count, int))[["species", by, *count, "hours"]]
     return res.assign(per_hour=_four_digits(res.detections/res.hours)).round(dict(hours=4))
 
 # %% ../nbs/10_survey.ipynb #d0af448d
