@@ -122,7 +122,7 @@ class Judged:
 @patch
 def shares(self:Judged,
     at): # A threshold
-    "Numbers of the windows at or above it, and the share of each in its detection: 1 by the number of its windows."
+    "Numbers of the windows at or above it, and the share of each in its detection: 1/n in one of n windows."
     i = np.flatnonzero(self.x >= at)
     k, start, end = (self.where[c].to_numpy()[i] for c in ("recording", "start", "end"))
     d = np.cumsum(np.r_[0, (k[1:] != k[:-1]) | (start[1:] - end[:-1] > GAP + 1e-6)])[:len(i)]
