@@ -417,7 +417,7 @@ def hostile(): # -> `Hostile` cases
             words = f"--path {data} {flag} {'x'*5000}"
             yield Hostile(group, f"{name} {flag} of 5,000 letters", name, words, None, (2,))
     yield Hostile(group, "an empty path", "rfcx_predict", ["--path", ""], None, (2,))
-    for words in ("rfcx_report --path", "rfcx_survey --path", "rfcx_demo --path",
+    for words in ("rfcx_report --path", "rfcx_survey --path",
                   f"rfcx_evaluate --truth {data} --recordings {data} --detections"):
         name, _, flags = words.partition(" ")
         yield Hostile(group, f"{name} of a URL", name, f"{flags} memory://x", None, (2,))
