@@ -329,7 +329,7 @@ def _write_survey(
 def _describe_species(t): # Row of the summary
     "One sentence for a person."
     when = f", {t.first:%Y-%m-%d} to {t.last:%Y-%m-%d}" if pd.notna(t.first) else ""
-    s = (f"  {t.species}: detected at {t.sites} of {plural(t.of_sites, 'site')}{when}, {t.per_hour:.3g} detections per "
+    s = (f"  {t.species}: detected at {t.sites} of {plural(t.of_sites, 'site')}{when}, {t.per_hour:g} detections per "
          "recorder-hour")
     if t.precision == t.precision:
         s += f", precision {rate_text(t, 'precision')}"
