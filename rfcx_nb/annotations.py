@@ -292,7 +292,7 @@ def read_tables(
     files = _table_files(path)
     blank = [f for f in files if f != path and f.stat().st_size < 100 and not f.read_bytes().strip()]
     if blank: print(f"  {plural(len(blank), 'empty table')}, such as {printable(blank[0])}: nobody drew a box there")
-    for f in sorted(set(files) - set(blank)):
+    for f in [f for f in files if f not in blank]:
         name = f.name if path.is_file() else f.relative_to(path).as_posix()
         try: df = read_boxes_table(f, label).assign(table=name)
         except InputError as e:

@@ -6,7 +6,7 @@
 __all__ = ['MAX_RATE', 'HOST', 'TEMP', 'UMASK', 'MISSING', 'InputError', 'refusal', 'plural', 'as_path', 'existing_path',
            'local_path', 'plain_name', 'file_name', 'within', 'settings', 'AudioConfig', 'atomic_write', 'is_running',
            'sweep', 'output_file', 'save_json', 'load_json', 'load_dict', 'from_dict', 'sanitize', 'csv_escape',
-           'csv_unescape', 'printable', 'Number', 'raise_bad_rows', 'read_text', 'find_separator', 'below_head',
+           'csv_unescape', 'printable', 'Number', 'raise_bad_rows', 'below_head', 'read_text', 'find_separator',
            'decimal_points', 'read_csv_table', 'working', 'progress']
 
 # %% ../nbs/core.ipynb #12120b47
@@ -311,6 +311,12 @@ def raise_bad_rows(
     if isinstance(value, np.generic): value = value.item() # its repr would name numpy
     raise InputError(f"{file}, row {values.index[i]+2}: {what}: {value!r}{more}")
 
+# %% ../nbs/core.ipynb #97182f7e
+def below_head(text): # Of a table
+    "(text from the names of the columns on, number of lines above them: `sep=;` or empty rows of a spreadsheet)."
+    above = re.match(r"((\s*sep=.)?[\s,;]*\n)?", text)[0]
+    return text[len(above):].lstrip(" "), above.count("\n")
+
 # %% ../nbs/core.ipynb #2dc18561
 def read_text(
     file, # Any file, or its URL
@@ -332,11 +338,6 @@ def find_separator(
     head): # The line with the names of the columns
     "What stands between the columns: a comma, a semicolon or a tab."
     return max(",;\t", key=head.count)
-
-def below_head(text): # Of a table
-    "(text from the names of the columns on, number of lines above them: `sep=;` or empty rows of a spreadsheet)."
-    above = re.match(r"((\s*sep=.)?[\s,;]*\n)?", text)[0]
-    return text[len(above):].lstrip(" "), above.count("\n")
 
 def _parse_csv(text, file, what): # Text of a csv file -> table of text without empty rows (row k: index k-2), separator
     import pandas as pd # not at the top: its import takes longer than a command may take to answer, see `cli`

@@ -17,8 +17,8 @@ from .metrics import RATE_COLS
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import check_soft_teacher, soft_labels
 from .runs import (ensure_inputs, field_thresholds, file_digest, keep_edited, load_config, load_run,
-                          load_training_data, make_config, note_thresholds, read_thresholds, RunConfig, stored_input,
-                          THRESHOLD_COLS, thresholds_note, weights_id, write_model_card, write_thresholds)
+                          load_training_data, make_config, note_thresholds, read_teacher, read_thresholds, RunConfig,
+                          stored_input, THRESHOLD_COLS, thresholds_note, weights_id, write_model_card, write_thresholds)
 from .scores import box_scores, finest_scores
 from .tiled_inference import (read_parts, score_folder, score_settings, Scores, season_windows, Windows,
                                      with_backend)
@@ -217,7 +217,7 @@ def rfcx_distill(
         if run.cfg.encoder and "pretrained" not in settings:
             own["pretrained"] = _pretrained(run, new, cfg, store, files, mixtures, n_workers)
     rfcx_train(model_name=new.name, models=models, **kw, **own | dict(pseudo=str(soft)))
-    known = load_json(new/"teacher.json") if (new/"teacher.json").exists() else dict(thresholds="")
+    known = read_teacher(new) or dict(thresholds="")
     if known.get("thresholds") not in (None, _thresholds_id(run)): # it is new, or they have changed since
         _finish(run, new, boxes, files=files, **kw)
     print(f"{new}: one network in place of {len(run.nets)}; its thresholds are those of {name}")

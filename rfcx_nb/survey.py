@@ -56,11 +56,11 @@ def rates(
     e,    # From `effort`
     by,   # "hour", "date" or "site"
     species=None, # Names; those of `d` if None
-    own=None): # Dict of species to its effort, where that is not `e`
+    own=()): # Dict of species to its effort, where that is not `e`
     """A row per species and value of `by` with effort: `detections`, the `site_days` (a day at a site) that they come
     from, `hours`, and detections `per_hour` recorded."""
     def hours(s): # of a species
-        mine = (own or {}).get(s, e)
+        mine = dict(own).get(s, e)
         mine = mine if by == "site" else mine[mine.date.notna()]
         return mine.groupby(by, as_index=False).hours.sum().assign(species=s)
     names = sorted(d.species.unique()) if species is None else species
@@ -138,11 +138,11 @@ def summarize_species(
     d, # From `place_detections`, those that count
     e, # From `effort`
     species, # Names
-    own=None): # Dict of species to its effort, where that is not `e`
+    own=()): # Dict of species to its effort, where that is not `e`
     "A row per species: sites, naive occupancy, first and last date, recordings, detections, detections per hour."
     rows = []
     for s in species:
-        o, mine = d[d.species == s], (own or {}).get(s, e)
+        o, mine = d[d.species == s], dict(own).get(s, e)
         sites, hours = mine.site.nunique(), mine.hours.sum()
         rows.append((s, o.site.nunique(), sites, o.site.nunique()/sites if sites else np.nan, o.time.min(),
                      o.time.max(), o.recording.nunique(), len(o), len(o)/hours if hours else np.nan))
@@ -221,7 +221,7 @@ def draw_sites(
     df,    # From `recordings_table`
     species,# Names
     file,  # Where the picture goes; nothing is written if no site has a place
-    deaf=(),# From `out_of_range`
+    own=(),# Dict of species to its effort, as for `rates`
     most=9):# Species drawn, the most frequent
     "Write a map of the sites for each species; returns whether there was anything to draw."
     sites = site_places(df)
@@ -232,7 +232,7 @@ def draw_sites(
     with panels(len(names), file, 3.5, sharex=True, sharey=True) as (_, axs):
         for ax, s in zip(axs, names):
             there = sites.index.isin(d.site[d.species == s])
-            could = there | sites.index.isin(df.site[~deaf[s]]) if s in deaf else np.ones(len(sites), bool)
+            could = there | sites.index.isin(own[s].site) if s in own else np.ones(len(sites), bool)
             size = 20 + 180*sites.hours/sites.hours.max()
             ax.scatter(x[could], y[could], size[could], edgecolors="k",
                        facecolors=["tab:green" if o else "none" for o in there[could]])
@@ -319,7 +319,7 @@ def _write_survey(
     field.loc[field.judged_here.eq(False), DENSITY_COLS] = np.nan # it is that of other recordings
     summary = summarize_species(counts, e, names, own).join(field, on="species")
     _write_table(summary, out/"summary")
-    draw_sites(counts, df, names, out/"sites.png", deaf)
+    draw_sites(counts, df, names, out/"sites.png", own)
     if len(d) and hours.size:
         draw_activity(d, e, out/"activity.png")
         draw_accumulation(accumulation(counts, e), out/"accumulation.png")
