@@ -190,7 +190,8 @@ def check_pages(path, tmp, page, shots):
     from rfcx_nb.check import read_verdicts, rfcx_check
     from rfcx_nb.core import save_json
     from rfcx_nb.detections import rfcx_detect
-    from rfcx_nb.runs import build_model, default_thresholds, RunConfig, write_thresholds
+    from rfcx_nb.run_thresholds import default_thresholds, write_thresholds
+    from rfcx_nb.runs import build_model, RunConfig
     folder = tmp/"models"/"m"
     cfg = RunConfig(species=("s0", "s1", "s2"), model="resnet10t", pretrained="false", n_folds=1)
     save_json(cfg, folder/"config.json")

@@ -18,7 +18,8 @@ from .detections import kept_scores
 from .metrics import rate_text
 from .plot import panels
 from .report import recordings_of, review_page, with_media
-from .runs import load_run, tell_widths, weights_id
+from .run_thresholds import tell_widths, weights_id
+from .runs import load_run
 from .scores import finest_scores, other_sound, read_settings, season_id, species_of
 from .stratified import (BINS, choose_threshold, draw_windows, field_line, Judged, MIN_CLIPS, score_bins,
                                 show_curve)

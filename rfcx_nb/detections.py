@@ -13,7 +13,8 @@ from .cli import command
 from .core import (atomic_write, InputError, local_path, MISSING, plain_name, plural, printable, progress,
                           save_json, working)
 from .metrics import RATE_COLS
-from .runs import field_thresholds, load_run
+from .run_thresholds import field_thresholds
+from .runs import load_run
 from .scores import (checked_recordings, finest_scores, GAP, read_note, read_settings, read_source, season_id,
                             species_of, UNLISTED)
 from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Scores, Windows

@@ -14,15 +14,17 @@ from .crops import read_boxes
 from .encoder import encoder_class
 from .imitate import imitate
 from .metrics import RATE_COLS
+from .model_card import read_teacher, write_model_card
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import check_soft_teacher, soft_labels
-from .runs import (ensure_inputs, field_thresholds, file_digest, keep_edited, load_config, load_run,
-                          load_training_data, make_config, note_thresholds, read_teacher, read_thresholds, RunConfig,
-                          stored_input, THRESHOLD_COLS, thresholds_note, weights_id, write_model_card, write_thresholds)
+from .run_thresholds import (field_thresholds, keep_edited, note_thresholds, read_thresholds, THRESHOLD_COLS,
+                                    thresholds_note, weights_id, write_thresholds)
+from .runs import file_digest, load_config, load_run, make_config, RunConfig
 from .scores import box_scores, finest_scores
 from .tiled_inference import (read_parts, score_folder, score_settings, Scores, season_windows, Windows,
                                      with_backend)
 from .train import rfcx_train
+from .training_data import ensure_inputs, load_training_data, stored_input
 from .validate import rfcx_validate
 import shutil, tempfile
 from dataclasses import asdict, dataclass, field, replace

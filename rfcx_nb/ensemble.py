@@ -9,9 +9,10 @@ __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 from .cli import command
 from .core import atomic_write, csv_escape, InputError, local_path, output_file, plural
 from .metrics import lwlrap
-from .runs import join_names, load_config, names_of
+from .runs import load_config
 from .scores import box_scores, finest_scores, read_submission
 from .thresholds import calibrate, calibration_data
+from .training_data import join_names, names_of
 from .validate import mean_auc, score_held_out, species_report
 from itertools import combinations
 from pathlib import Path

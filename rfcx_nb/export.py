@@ -13,10 +13,10 @@ from .cli import command
 from .core import atomic_write, InputError, local_path, output_file, plain_name, plural
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
-from .runs import field_thresholds, load_config, load_run
+from .run_thresholds import field_thresholds
+from .runs import load_config, load_run
 from .tiled_inference import score_pass
 import json, math
-from pathlib import Path
 import torch.nn.functional as F, numpy as np, torch
 from torch import nn
 

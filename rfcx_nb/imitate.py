@@ -7,8 +7,8 @@ __all__ = ['PART', 'BODY', 'mix_sounds', 'mixture_features', 'FeatureHead', 'imi
            'imitate']
 
 # %% ../nbs/04d_imitate.ipynb #10ef7ebe
-from .cli import quiet_worker
 from .backbones import write_tensors
+from .cli import quiet_worker
 from .core import atomic_write, InputError, progress
 from .distributed import DistributedDL
 from .encoder import get_encoder

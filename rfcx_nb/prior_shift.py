@@ -7,7 +7,7 @@ __all__ = ['prior_shift', 'minmax_shift', 'em_prevalence', 'make_prior_shift']
 
 # %% ../nbs/04b_prior_shift.ipynb #06aef6aa
 from .core import InputError, plural
-from .runs import read_prevalence
+from .run_thresholds import read_prevalence
 import numpy as np, pandas as pd
 from scipy.special import expit, logit
 

@@ -12,11 +12,12 @@ from .core import (as_path, atomic_write, InputError, load_json, local_path, pla
 from .crops import labelled_boxes, read_boxes, window_targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
-from .runs import (ensure_inputs, load_config, load_run, load_training_data, pseudo_table, thresholds_note,
-                          weights_id)
+from .run_thresholds import thresholds_note, weights_id
+from .runs import load_config, load_run
 from .scores import species_of
 from .tiled_inference import read_parts, score_folder, score_settings, Scores, Windows, with_backend
 from .train import rfcx_train
+from .training_data import ensure_inputs, load_training_data, pseudo_table
 from .validate import held_out_proxy, HeldOut, rfcx_validate
 import shutil
 from dataclasses import asdict, replace

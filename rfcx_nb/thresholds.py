@@ -10,7 +10,7 @@ __all__ = ['PRECISION', 'MIN_SPREAD', 'calibrate', 'Threshold', 'precision_recal
 from .annotations import MIN_BOXES
 from .core import plural
 from .metrics import MIN_RECORDINGS
-from .runs import THRESHOLD_COLS
+from .run_thresholds import THRESHOLD_COLS
 from .scores import species_of
 from typing import NamedTuple
 import numpy as np, pandas as pd

@@ -22,10 +22,11 @@ from .logmel import LogMel
 from .losses import LOSSES
 from .metrics import lwlrap
 from .model import HEADS
+from .model_card import write_model_card
 from .preprocess import open_wave
-from .runs import (adopt, build_model, default_thresholds, keep_names, load_training_data, make_config,
-                          pseudo_table, read_thresholds, run_names, RunConfig, save_config, soft_ids, stored_input,
-                          write_model_card, write_thresholds)
+from .run_thresholds import default_thresholds, read_thresholds, write_thresholds
+from .runs import adopt, build_model, make_config, RunConfig, save_config
+from .training_data import keep_names, load_training_data, pseudo_table, run_names, soft_ids, stored_input
 import os, random
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool

@@ -11,13 +11,15 @@ from .cli import command
 from .core import as_path, atomic_write, InputError, local_path, plain_name, plural, working
 from .crops import species_bands
 from .folds import fold_boxes, held_out, read_folds
+from .model_card import write_model_card
 from .preprocess import find_recordings
-from .runs import (file_digest, keep_edited, load_run, load_training_data, note_thresholds, Run, run_names,
-                          write_model_card, write_thresholds)
+from .run_thresholds import keep_edited, note_thresholds, write_thresholds
+from .runs import file_digest, load_run, Run
 from .scores import box_scores, finest_scores, recording_scores
 from .thresholds import background_scale, fit_thresholds, PRECISION, split_boxes
 from .tiled_inference import (read_parts, score_folder, score_settings, Scored, Scores, season_windows, Windows,
                                      with_backend)
+from .training_data import load_training_data, run_names
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass

@@ -18,7 +18,6 @@ from ..train import fit, loader_processes, make_learner, mel_tfms, with_precisio
 import shutil
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
 from fastai.data.core import DataLoaders, ItemTransform
 from fastai.torch_core import default_device
