@@ -225,7 +225,9 @@ def check_pages(path, tmp, page, shots):
 
 def check_many(tmp, page, shots, n=5000):
     import pandas as pd
-    from rfcx_nb.report import QUEUES, read_detections, recordings_of, review_page, with_media
+    from rfcx_nb.media import with_media
+    from rfcx_nb.report import QUEUES, read_detections, recordings_of
+    from rfcx_nb.review import review_page
     df = read_detections(tmp/"scan"/"detections.csv").head(40)
     made = with_media(df, recordings_of(tmp/"scan", tmp/"season"))
     other = [dict(start=float(i), end=i + 1., score=round(.5 + i/n/2, 4), hour=i % 24) for i in range(n)]

@@ -16,10 +16,12 @@ from typing import NamedTuple
 import numpy as np, pandas as pd, soundfile as sf, torch
 torch.set_num_threads(1)
 from rfcx_nb import tiled_inference, validate
-from rfcx_nb.cli import run_command
 from rfcx_nb.annotations import rfcx_import
 from rfcx_nb.check import rfcx_check
+from rfcx_nb.cli import run_command
 from rfcx_nb.detections import rfcx_detect
+from rfcx_nb.distill import rfcx_distill
+from rfcx_nb.ensemble import rfcx_ensemble
 from rfcx_nb.evaluate import rfcx_evaluate
 from rfcx_nb.export import rfcx_export
 from rfcx_nb.find import rfcx_find
@@ -27,8 +29,6 @@ from rfcx_nb.forest import make_forest
 from rfcx_nb.preprocess import rfcx_preprocess
 from rfcx_nb.pseudo_labels import rfcx_pseudo_label
 from rfcx_nb.report import rfcx_report
-from rfcx_nb.distill import rfcx_distill
-from rfcx_nb.ensemble import rfcx_ensemble
 from rfcx_nb.survey import rfcx_survey
 from rfcx_nb.tiled_inference import rfcx_predict
 from rfcx_nb.train import rfcx_train

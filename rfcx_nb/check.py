@@ -15,9 +15,11 @@ from .core import (atomic_write, csv_unescape, existing_path, file_name, InputEr
                           MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table, sanitize,
                           save_json, working)
 from .detections import kept_scores
+from .media import with_media
 from .metrics import rate_text
 from .plot import panels
-from .report import recordings_of, review_page, with_media
+from .report import recordings_of
+from .review import review_page
 from .run_thresholds import tell_widths, weights_id
 from .runs import load_run
 from .scores import finest_scores, other_sound, read_settings, season_id, species_of
