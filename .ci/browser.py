@@ -136,7 +136,7 @@ def forest_season(tmp): # Recordings of two sites under a recorder's names; thei
     return path
 
 def check_report(tmp, page, shots):
-    from rfcx_nb.annotations import rfcx_import
+    from rfcx_nb.import_boxes import rfcx_import
     from rfcx_nb.crops import read_boxes
     from rfcx_nb.report import rfcx_report
     with redirect_stdout(StringIO()): rfcx_report(tmp/"scan", tmp/"season")

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np, pandas as pd, soundfile as sf, torch
 torch.set_num_threads(1)
 from rfcx_nb import tiled_inference, validate
-from rfcx_nb.annotations import rfcx_import
 from rfcx_nb.check import rfcx_check
 from rfcx_nb.cli import run_command
 from rfcx_nb.detections import rfcx_detect
@@ -26,6 +25,7 @@ from rfcx_nb.evaluate import rfcx_evaluate
 from rfcx_nb.export import rfcx_export
 from rfcx_nb.find import rfcx_find
 from rfcx_nb.forest import make_forest
+from rfcx_nb.import_boxes import rfcx_import
 from rfcx_nb.preprocess import rfcx_preprocess
 from rfcx_nb.pseudo_labels import rfcx_pseudo_label
 from rfcx_nb.report import rfcx_report

@@ -9,9 +9,9 @@ the detections in the test recordings, at the thresholds that rfcx_validate foun
 import argparse, shutil
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
-from rfcx_nb.annotations import rfcx_import
 from rfcx_nb.detections import rfcx_detect
 from rfcx_nb.evaluate import rfcx_evaluate
+from rfcx_nb.import_boxes import rfcx_import
 from rfcx_nb.train import rfcx_train
 from rfcx_nb.validate import rfcx_validate
 

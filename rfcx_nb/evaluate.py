@@ -7,9 +7,10 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'drawn_groups', 'event_figures'
            'Compared', 'compare', 'read_pair', 'rfcx_compare']
 
 # %% ../nbs/10a_evaluate.ipynb #aef72844
-from .annotations import check_rows, match_recordings, read_species_ids, read_tables, write_boxes_csv
+from .annotations import write_boxes_csv
 from .cli import command
 from .core import as_path, existing_path, InputError, local_path, output_file, plural
+from .import_boxes import check_rows, match_recordings, read_species_ids, read_tables
 from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, rate_text, resample_weights, with_interval
 from .preprocess import find_recordings
 from .recordings import durations, site_of

@@ -8,12 +8,12 @@ __all__ = ['QUERY_COLS', 'MAX_SECONDS', 'COLUMNS', 'is_clip', 'read_clip', 'read
            'same_recordings', 'cut_long', 'audible', 'rfcx_find']
 
 # %% ../nbs/09a_find.ipynb #876952eb
-from .annotations import check_rows, match_recordings, read_tables
 from .cli import command
 from .core import (as_path, existing_path, InputError, local_path, MAX_RATE, plain_name, plural, printable,
                           save_json, working)
 from .crops import labelled_boxes, read_boxes, species_names, window_targets
 from .detections import DETECTION_COLS, parse_formats, write_detections
+from .import_boxes import check_rows, match_recordings, read_tables
 from .parallel import file_fingerprint, same_content
 from .preprocess import AUDIO_EXTS, find_recordings, real_path
 from .recordings import durations

@@ -7,8 +7,8 @@ __all__ = ['PRECISION', 'MIN_SPREAD', 'calibrate', 'Threshold', 'precision_recal
            'calibration_data', 'background_scale', 'tells_apart', 'species_threshold', 'fit_thresholds']
 
 # %% ../nbs/04c_thresholds.ipynb #7899a997
-from .annotations import MIN_BOXES
 from .core import plural
+from .import_boxes import MIN_BOXES
 from .metrics import MIN_RECORDINGS
 from .run_thresholds import THRESHOLD_COLS
 from .scores import species_of
