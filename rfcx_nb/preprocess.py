@@ -314,11 +314,12 @@ def _failed(k, src="", *job, error): # The line of a recording that is missing, 
     row = dict.fromkeys(MANIFEST, "") | dict(recording_id=k, source=printable(src), samples=0, status="failed")
     return row | dict(error=f"{printable(src)}: {error}" if src else error)
 
-def _is_done(k, src, folder, man, sample_rate, dtype): # Is there a wave of this recording that can be used?
-    if k not in man.index or man.status[k] != "ok": return False
+def _is_done(k, src, folder, man, fixed, sample_rate, dtype): # Is there a wave of this recording that can be used?
+    if k not in man.index or man.status[k] != "ok" and not fixed: return False # what failed is tried again
     m, key = man.loc[k], _key(src, sample_rate, dtype)
     if m.crc == "": del key["crc"] # a row of an earlier version
-    return all(str(m[c]) == str(v) for c, v in key.items()) and is_wave(Path(folder)/f"{k}.npy", m.samples, dtype)
+    if any(str(m[c]) != str(v) for c, v in key.items()): return False
+    return m.status != "ok" or is_wave(Path(folder)/f"{k}.npy", m.samples, dtype)
 
 # %% ../nbs/00_preprocess.ipynb #1fe90ffb
 def wave_folder(
@@ -345,10 +346,10 @@ def preprocess(
     found = find_recordings(data) if files is None else files
     ids = list(found) if recordings is None else list(dict.fromkeys(recordings))
     def todo():
-        man, key = read_manifest(folder), (sample_rate, dtype)
+        man, key, fixed = read_manifest(folder), (sample_rate, dtype), not os.access(folder, os.W_OK)
         return [(k, found[k].absolute(), folder, *key) for k in ids
-                if k in found and not _is_done(k, found[k], folder, man, *key)]
-    if todo(): # a store that is complete may be read-only
+                if k in found and not _is_done(k, found[k], folder, man, fixed, *key)]
+    if todo(): # a store that is complete may be read-only, and what has failed there has failed
         with working(folder, "rfcx_preprocess", wait=True):
             jobs = todo() # another process may have done them
             _renew_manifest(folder)

@@ -163,9 +163,11 @@ def _activity_map(
     hours = grid(e.groupby(["hour", "date"]).hours.sum())
     mine = d[(d.species == species) & d.date.notna()]
     n = grid(mine.groupby(["hour", "date"]).size()) if len(mine) else hours*0
+    rate = n.fillna(0)/hours
+    top = rate[hours >= 1/60].max(axis=None) # a call in a second of recording would make all other cells dark
     ax.set_facecolor("lightgray")
-    im = ax.imshow((n.fillna(0)/hours).to_numpy(float), aspect="auto", origin="lower", cmap="viridis", vmin=0,
-                   interpolation="nearest", extent=(-.5, len(days) - .5, -.5, 23.5))
+    im = ax.imshow(rate.to_numpy(float), aspect="auto", origin="lower", cmap="viridis", vmin=0, vmax=top if top > 0 else
+                   None, interpolation="nearest", extent=(-.5, len(days) - .5, -.5, 23.5))
     step = max(-(-len(days)//4), 1)
     ax.set_xticks(range(0, len(days), step), [t.strftime("%d %b") for t in days[::step]], fontsize=7)
     ax.set(ylabel="hour of day", yticks=range(0, 24, 6))
