@@ -8,12 +8,12 @@ individuals, are the seasons to check; what is in WORK already is not made again
 network is trained on its train recordings. If its test recordings are few, a check of 200 clips hears a good part of
 the season.
 
-`density`, `precision` and `recall` are the shares of the intervals that hold the truth, the last two over all
-thresholds with at least ten clips above them; `found` is the share of the checks in which a threshold for --precision
-was found, `reached` the share of those whose interval holds the precision that it really has, `really` that
-precision, `width` the interval's width. `probability_error` is the mean distance between printed and true
-probabilities after the check, `score_error` that of the network's own scores. The printed table is the mean over
-species; reached, really and width are means over all checks that found a threshold.
+`density`, `precision` (of detections) and `recall` (of windows) are the shares of the intervals that hold the truth,
+the last two over all thresholds with at least ten clips above them; `found` is the share of the checks in which a
+threshold for --precision was found, `reached` the share of those whose interval holds the precision that it really
+has, `really` that precision, `width` the interval's width. `probability_error` is the mean distance between printed
+and true probabilities after the check, `score_error` that of the network's own scores. The printed table is the mean
+over species; reached, really and width are means over all checks that found a threshold.
 """
 import argparse, os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,7 +30,7 @@ from rfcx_nb.train import rfcx_train
 
 LEAST = .1 # s of a call in a window, from which on an ear hears it
 
-def season_of(data, work, name, epochs, train=None): # -> log-odds and truth of all windows, (n, n_species) each
+def season_of(data, work, name, epochs, train=None): # -> of all windows: log-odds and truth, (n, n_species); places
     kw = dict(model_name=name, models=work/"models", waves=work/"waves", n_workers=0)
     if not (work/"models"/name/"fold0"/"weights.safetensors").exists():
         rfcx_train(train or data, fold=0, n_folds=2, model="resnet10t", pretrained="false", epochs=epochs, **kw)
@@ -42,7 +42,7 @@ def season_of(data, work, name, epochs, train=None): # -> log-odds and truth of 
     both = w.merge(ev, left_on="recording", right_on="recording_id")
     both = both[np.minimum(both.end, both.t_max) - np.maximum(both.start, both.t_min) >= LEAST]
     y[both.i, both.species_id] = True
-    return s.x.astype(float), y
+    return s.x.astype(float), y, s.windows.assign(recording=s.windows.recording.cat.codes)
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -63,13 +63,13 @@ def main():
             make_forest(data, **n, seconds=10, n_species=8, seed=seed, n_workers=0)
         if seed in a.seeds: seasons[data.name] = season_of(data, a.work, "forest", 20, a.work/"forest1")
     if a.birds: seasons["birds"] = season_of(a.birds, a.work, "birds", 30)
-    for name, (x, y) in seasons.items():
+    for name, (x, y, where) in seasons.items():
         print(f"{name}: {len(x)} windows", flush=True)
         for k in range(x.shape[1]):
             for n in a.clips:
                 t = perf_counter()
                 rows.append(dict(season=name, species=k, windows=len(x), calls=y[:, k].mean(), n=n) | repeat_check(
-                    x[:, k], y[:, k], n, a.draws, a.precision) | dict(seconds=perf_counter() - t))
+                    x[:, k], y[:, k], n, a.draws, a.precision, where=where) | dict(seconds=perf_counter() - t))
     df = pd.DataFrame(rows).round(4)
     if a.csv: df.drop(columns="seconds").to_csv(a.csv, index=False)
     print(summary(df).round(3).T.to_string())

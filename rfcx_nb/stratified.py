@@ -234,33 +234,42 @@ def probability_error(df): # From `printed_and_true`
     return float((df.printed - df.true).abs().mean())
 
 # %% ../nbs/09b_stratified.ipynb #24e3fdba
+@patch
+def true_precision(self:Judged,
+    truth,# (n,) is a call in it?
+    at):  # (n_thresholds,) log-odds
+    "(n_thresholds,) precision that the detections really have, counted as `precision_draws` estimates it."
+    if self.where is None: return np.array([truth[self.x >= t].mean() for t in at])
+    return np.array([share @ truth[i]/share.sum() for i, share in (self.shares(t) for t in at)])
+
 def repeat_check(
     x,           # (n,) log-odds of all windows
     truth,       # (n,) is a call in it?
     n=96,        # Clips of a check
     n_draws=200, # Checks
     precision=.9,# Wanted
-    bins=BINS,   # Edges of the bins
-    first=0,     # Seed of the first check
-    n_lines=20): # Checks whose probabilities are compared with the truth
+    n_lines=20,  # Checks whose probabilities are compared with the truth
+    where=None): # As of `Judged`
     "Dict of the shares of intervals that hold the truth, their mean widths, and how far probabilities are off."
-    bin, truth, res, chosen, off = score_bins(x, bins), np.asarray(truth, bool), [], [], []
+    bin, truth, res, chosen, off = score_bins(x), np.asarray(truth, bool), [], [], []
+    none = Judged(x, bin, np.zeros(0, int), truth[:0], where=where)
+    at = none.thresholds()
+    p, r = none.true_precision(truth, at), (truth & (x >= at[:, None])).sum(1)/max(truth.sum(), 1)
     inside = lambda df, k, v: (df[f"{k}_low"] - 1e-9 <= v) & (v <= df[f"{k}_high"] + 1e-9)
-    for seed in range(first, first + n_draws):
+    for seed in range(n_draws):
         rows = draw_windows(bin, n, seed)
-        j = Judged(x, bin, rows, truth[rows])
-        curve, (_, low, high) = j.curve(), j.density
-        df = curve[curve.clips >= MIN_CLIPS]
-        hit = x >= df.logit.to_numpy()[:, None]
-        right = (hit & truth).sum(1)
-        p, r = right/hit.sum(1), right/max(truth.sum(), 1)
-        res.append((low <= truth.mean() <= high, inside(df, "precision", p).mean(), inside(df, "recall", r).mean(),
-                    high - low, (df.precision_high - df.precision_low).mean(), (df.recall_high - df.recall_low).mean()))
+        j = Judged(x, bin, rows, truth[rows], where=where)
+        curve, (_, low, high) = j.curve(at), j.density
+        ok = curve.clips >= MIN_CLIPS
+        df = curve[ok]
+        res.append((low <= truth.mean() <= high, inside(df, "precision", p[ok]).mean(),
+                    inside(df, "recall", r[ok]).mean(), high - low, (df.precision_high - df.precision_low).mean(),
+                    (df.recall_high - df.recall_low).mean()))
         o = choose_threshold(j, precision, curve)
-        a, b = field_line(j) if seed - first < n_lines else (np.nan, np.nan)
+        a, b = field_line(j) if seed < n_lines else (np.nan, np.nan)
         if np.isfinite(a): off.append(probability_error(printed_and_true(expit(a*x + b), truth)))
         if np.isfinite(o["logit"]):
-            real = truth[x >= o["logit"]].mean()
+            real = p[at == o["logit"]][0]
             chosen.append((inside(o, "precision", real), real, o["precision_high"] - o["precision_low"]))
     names = "density precision recall density_width precision_width recall_width".split()
     reached, real, width = np.mean(chosen, 0).tolist() if chosen else [np.nan]*3
