@@ -270,10 +270,11 @@ def last_verdicts(said): # From `match_verdicts`, one after the other
     last, by = said.drop_duplicates(CLIP, keep="last"), said.groupby(CLIP, sort=False)
     differ = last[(by.verdict.transform("nunique") > 1)[last.index].to_numpy()]
     if len(differ):
-        o = differ.iloc[0]
+        o, twice = differ.iloc[0], (by.size() > 1).sum()
         files = said[(said[CLIP] == o[CLIP]).all(axis=1)].file.unique()
-        print(f"{plural(len(differ), 'clip has', 'clips have')} two different verdicts, the first: {o.species} in "
-              f"{o.recording} at {o.start:g} s, in {' and '.join(files)}; the last counts, here that in {o.file}")
+        print(f"of {plural(twice, 'clip')} judged more than once, {plural(len(differ), 'has', 'have')} two different "
+              f"verdicts, the first: {o.species} in {o.recording} at {o.start:g} s, in {' and '.join(files)}; the last "
+              f"counts, here that in {o.file}")
     return last
 
 # %% ../nbs/09c_check.ipynb #c1d68efa
