@@ -15,9 +15,9 @@ from .core import (atomic_write, InputError, local_path, MISSING, plain_name, pl
 from .metrics import RATE_COLS
 from .run_thresholds import field_thresholds
 from .runs import load_run
-from .scores import (checked_recordings, finest_scores, GAP, read_note, read_settings, read_source, season_id,
-                            species_of, UNLISTED)
-from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Scores, Windows
+from .scores import (checked_recordings, finest_scores, GAP, read_note, read_settings, read_source, Scores,
+                            season_id, species_of, UNLISTED)
+from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Windows
 import os, shutil
 from dataclasses import dataclass
 from hashlib import sha256

@@ -20,9 +20,8 @@ from .pseudo_labels import check_soft_teacher, soft_labels
 from .run_thresholds import (field_thresholds, keep_edited, note_thresholds, read_thresholds, THRESHOLD_COLS,
                                     thresholds_note, weights_id, write_thresholds)
 from .runs import file_digest, load_config, load_run, make_config, RunConfig
-from .scores import box_scores, finest_scores
-from .tiled_inference import (read_parts, score_folder, score_settings, Scores, season_windows, Windows,
-                                     with_backend)
+from .scores import box_scores, finest_scores, Scores
+from .tiled_inference import read_parts, score_folder, score_settings, season_windows, Windows, with_backend
 from .train import rfcx_train
 from .training_data import ensure_inputs, load_training_data, stored_input
 from .validate import rfcx_validate

@@ -14,8 +14,8 @@ from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
 from .run_thresholds import thresholds_note, weights_id
 from .runs import load_config, load_run
-from .scores import species_of
-from .tiled_inference import read_parts, score_folder, score_settings, Scores, Windows, with_backend
+from .scores import Scores, species_of
+from .tiled_inference import read_parts, score_folder, score_settings, Windows, with_backend
 from .train import rfcx_train
 from .training_data import ensure_inputs, load_training_data, pseudo_table
 from .validate import held_out_proxy, HeldOut, rfcx_validate

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['KEYS', 'GAP', 'UNLISTED', 'species_of', 'activate', 'window_seconds', 'recording_scores', 'submission',
            'read_submission', 'finest_scores', 'box_scores', 'read_settings', 'read_note', 'read_source', 'season_id',
-           'checked_recordings', 'other_sound', 'scored_recordings']
+           'checked_recordings', 'other_sound', 'scored_recordings', 'Scores']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
-from .core import InputError, load_dict, read_csv_table
+from .core import InputError, load_dict, read_csv_table, save_json
 from .parallel import Parts, same_content
 from .preprocess import BLOCK_SECONDS
 import json
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 import numpy as np, pandas as pd
@@ -151,3 +152,87 @@ def scored_recordings(
                          "run it again")
     left = read_note(out).get("left_out", ())
     return {k: f for k, f in files.items() if parts.path(k).exists() and parts.path(k).name not in left}
+
+# %% ../nbs/04a_scores.ipynb #f8710443
+def _holds(folder): # Is anything in it? The place of a disk that is not connected is an empty folder
+    return Path(folder).is_dir() and any(Path(folder).iterdir())
+
+# %% ../nbs/04a_scores.ipynb #825f74e7
+class Scores(Parts):
+    "The folder of a prediction: a Parquet file per recording, and the settings that made them in `_how.json`."
+    suffix = ".parquet"
+    def __init__(self,
+        folder, # Where the scores go
+        species):# Columns of the species
+        super().__init__(folder)
+        self.columns, self.settings_file = [*KEYS, *species], self.folder/"_how.json"
+
+    def source(self,
+        src): # File of the recording
+        "Its fingerprint and suffix; `other_sound` compares the fingerprints only if the suffix is the same."
+        return [*super().source(src), src.suffix.lower()]
+
+    def write(self,
+        file,   # Where it goes
+        result, # Scores table of one recording
+        source):# As from `source`
+        "Write a part, with checksums and what it was made from."
+        result.attrs["source"] = list(source)
+        result.to_parquet(file, index=False, write_page_checksum=True)
+
+    def read(self,
+        file): # A file that `write` wrote, perhaps damaged
+        "(scores table, source); raises any error if it is damaged or not a table of these species."
+        df = pd.read_parquet(file, page_checksum_verification=True)
+        ok = list(df) == self.columns and len(df) and not df.isna().any(axis=None)
+        if not ok: raise ValueError("not a table of scores")
+        return df, df.attrs.get("source", ())
+
+    def get(self,
+        k,   # Recording id
+        src):# Its audio file
+        "Its scores table; None if it is missing, damaged, or was made from another file."
+        df = super().get(k, src)
+        return df if df is not None and (df.recording_id == k).all() else None
+
+    def begin(self,
+        settings, # Dict of all that decides the scores
+        keep=True):# Is the folder kept when the command has ended?
+        "Make the folder, or go on in it, also if the data were moved; raises `InputError` if other settings made it."
+        kept, data = read_settings(self.folder), settings.get("data")
+        old = kept or settings
+        was = old.get("data", data) or ""
+        local = was and "://" not in was
+        if data and local and not _holds(was): old = old | dict(data=data)
+        keys = [*settings, *(set(old) - set(settings))]
+        diff = [f"{k} {old.get(k)}, now {settings.get(k)}" for k in keys if old.get(k) != settings.get(k)]
+        if local and len(diff) == 1 and old.get("data") not in (None, data):
+            raise InputError(f"{self.folder} holds scores of {was}, which is still there, and not of {data}: choose "
+                             "another --out, or take the first again if the second is a copy of it")
+        if diff:
+            raise InputError(f"{self.folder} holds scores made with {'; '.join(diff)}: choose another --out, or remove "
+                             "that folder")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if kept != settings: save_json(settings, self.settings_file)
+        if keep: (self.folder/"_keep").touch()
+
+    @property
+    def kept(self):
+        "Has a command asked that the folder be kept?"
+        return (self.folder/"_keep").exists()
+
+    def remove(self,
+        ids=()): # Recordings whose file is removed even if it is damaged
+        "Remove what was written here, and the folder if nothing else is in it."
+        named = {self.path(k) for k in ids}
+        for f in {*self.folder.glob("*.parquet"), *named}:
+            try: mine = b"PANDAS_ATTRS" in (read_schema(f).metadata or {})
+            except (OSError, ValueError): mine = f in named
+            if mine: f.unlink(missing_ok=True)
+        for f in (self.settings_file, self.folder/"_keep", self.folder/UNLISTED): f.unlink(missing_ok=True)
+        with suppress(OSError): self.folder.rmdir() # it may hold other files
+
+    def renew(self,
+        settings): # Dict of all that decides the scores
+        "Remove the scores if they were made with other settings: for folders that only this library uses."
+        if read_settings(self.folder) not in ({}, settings): self.remove()

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['tile_starts', 'score_tiles', 'Windows', 'score_pass', 'score_mel', 'score_wave', 'Result', 'score_recording',
            'thread_map', 'score_recordings', 'Scorer', 'backend_seconds', 'machine_name', 'read_choices',
-           'choose_backend', 'with_backend', 'species_map', 'show_map', 'Scores', 'Scored', 'score_folder',
-           'read_parts', 'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'Prediction', 'predict',
-           'report_errors', 'rfcx_predict']
+           'choose_backend', 'with_backend', 'species_map', 'show_map', 'Scored', 'score_folder', 'read_parts',
+           'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'Prediction', 'predict', 'report_errors',
+           'rfcx_predict']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
 from . import __version__
@@ -21,12 +21,12 @@ from .embedding_net import score_embeddings
 from .encoder import embed_recordings, embedding_path, encoder_label, SCORE_HOP
 from .logmel import LogMel, normalize
 from .model import one_pass_fits, to_device
-from .parallel import parallel_map, Parts
+from .parallel import parallel_map
 from .plot import show_mel
 from .preprocess import audio_blocks, find_recordings, open_audio
 from .prior_shift import make_prior_shift
 from .runs import load_run, Run
-from .scores import (finest_scores, KEYS, read_settings, read_submission, recording_scores, species_of,
+from .scores import (finest_scores, read_settings, read_submission, recording_scores, Scores, species_of,
                             submission, UNLISTED)
 from concurrent.futures import as_completed, ThreadPoolExecutor
 from contextlib import suppress
@@ -39,7 +39,6 @@ from time import perf_counter
 from typing import Literal, NamedTuple
 import torch.nn.functional as F, numpy as np, pandas as pd, matplotlib.pyplot as plt, soundfile as sf, torch
 from fastai.torch_core import default_device
-from pyarrow.parquet import read_schema
 from safetensors.numpy import load_file
 from scipy.special import expit
 
@@ -346,90 +345,6 @@ def show_map(
         axs[1].add_patch(plt.Rectangle(*box, fill=False, ec="cyan", lw=1.2))
     fig.colorbar(im, ax=axs, label="score, not calibrated", fraction=.025, pad=.01)
     return fig
-
-# %% ../nbs/05_tiled_inference.ipynb #f8710443
-def _holds(folder): # Is anything in it? The place of a disk that is not connected is an empty folder
-    return Path(folder).is_dir() and any(Path(folder).iterdir())
-
-# %% ../nbs/05_tiled_inference.ipynb #825f74e7
-class Scores(Parts):
-    "The folder of a prediction: a Parquet file per recording, and the settings that made them in `_how.json`."
-    suffix = ".parquet"
-    def __init__(self,
-        folder, # Where the scores go
-        species):# Columns of the species
-        super().__init__(folder)
-        self.columns, self.settings_file = [*KEYS, *species], self.folder/"_how.json"
-
-    def source(self,
-        src): # File of the recording
-        "Its fingerprint and suffix; `other_sound` compares the fingerprints only if the suffix is the same."
-        return [*super().source(src), src.suffix.lower()]
-
-    def write(self,
-        file,   # Where it goes
-        result, # Scores table of one recording
-        source):# As from `source`
-        "Write a part, with checksums and what it was made from."
-        result.attrs["source"] = list(source)
-        result.to_parquet(file, index=False, write_page_checksum=True)
-
-    def read(self,
-        file): # A file that `write` wrote, perhaps damaged
-        "(scores table, source); raises any error if it is damaged or not a table of these species."
-        df = pd.read_parquet(file, page_checksum_verification=True)
-        ok = list(df) == self.columns and len(df) and not df.isna().any(axis=None)
-        if not ok: raise ValueError("not a table of scores")
-        return df, df.attrs.get("source", ())
-
-    def get(self,
-        k,   # Recording id
-        src):# Its audio file
-        "Its scores table; None if it is missing, damaged, or was made from another file."
-        df = super().get(k, src)
-        return df if df is not None and (df.recording_id == k).all() else None
-
-    def begin(self,
-        settings, # Dict of all that decides the scores
-        keep=True):# Is the folder kept when the command has ended?
-        "Make the folder, or go on in it, also if the data were moved; raises `InputError` if other settings made it."
-        kept, data = read_settings(self.folder), settings.get("data")
-        old = kept or settings
-        was = old.get("data", data) or ""
-        local = was and "://" not in was
-        if data and local and not _holds(was): old = old | dict(data=data)
-        keys = [*settings, *(set(old) - set(settings))]
-        diff = [f"{k} {old.get(k)}, now {settings.get(k)}" for k in keys if old.get(k) != settings.get(k)]
-        if local and len(diff) == 1 and old.get("data") not in (None, data):
-            raise InputError(f"{self.folder} holds scores of {was}, which is still there, and not of {data}: choose "
-                             "another --out, or take the first again if the second is a copy of it")
-        if diff:
-            raise InputError(f"{self.folder} holds scores made with {'; '.join(diff)}: choose another --out, or remove "
-                             "that folder")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if kept != settings: save_json(settings, self.settings_file)
-        if keep: (self.folder/"_keep").touch()
-
-    @property
-    def kept(self):
-        "Has a command asked that the folder be kept?"
-        return (self.folder/"_keep").exists()
-
-    def remove(self,
-        ids=()): # Recordings whose file is removed even if it is damaged
-        "Remove what was written here, and the folder if nothing else is in it."
-        named = {self.path(k) for k in ids}
-        for f in {*self.folder.glob("*.parquet"), *named}:
-            try: mine = b"PANDAS_ATTRS" in (read_schema(f).metadata or {})
-            except (OSError, ValueError): mine = f in named
-            if mine: f.unlink(missing_ok=True)
-        for f in (self.settings_file, self.folder/"_keep", self.folder/UNLISTED): f.unlink(missing_ok=True)
-        with suppress(OSError): self.folder.rmdir() # it may hold other files
-
-    def renew(self,
-        settings): # Dict of all that decides the scores
-        "Remove the scores if they were made with other settings: for folders that only this library uses."
-        if read_settings(self.folder) not in ({}, settings): self.remove()
 
 # %% ../nbs/05_tiled_inference.ipynb #4400aee7
 @dataclass

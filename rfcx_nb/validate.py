@@ -15,9 +15,9 @@ from .model_card import write_model_card
 from .preprocess import find_recordings
 from .run_thresholds import keep_edited, note_thresholds, write_thresholds
 from .runs import file_digest, load_run, Run
-from .scores import box_scores, finest_scores, recording_scores
+from .scores import box_scores, finest_scores, recording_scores, Scores
 from .thresholds import background_scale, fit_thresholds, PRECISION, split_boxes
-from .tiled_inference import (read_parts, score_folder, score_settings, Scored, Scores, season_windows, Windows,
+from .tiled_inference import (read_parts, score_folder, score_settings, Scored, season_windows, Windows,
                                      with_backend)
 from .training_data import load_training_data, run_names
 import tempfile

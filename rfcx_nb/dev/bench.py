@@ -25,8 +25,8 @@ from ..losses import cross_entropy
 from ..model import to_device
 from ..preprocess import preprocess, read_audio
 from ..runs import build_model, make_config, Run
-from ..scores import recording_scores
-from ..tiled_inference import backend_seconds, score_folder, score_pass, score_recordings, Scores, Windows
+from ..scores import recording_scores, Scores
+from ..tiled_inference import backend_seconds, score_folder, score_pass, score_recordings, Windows
 import importlib.metadata, os, platform, random, shutil, subprocess, sys, tempfile
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
