@@ -113,7 +113,7 @@ def _fix_raven_rows(file, out, col): # For messages; boxes; the columns by small
     return out[~key.sort_values("wave", kind="stable").duplicated([*one, "selection"]).sort_index()]
 
 # %% ../nbs/01a_annotations.ipynb #360b1e29
-def _fix_kaleidoscope_rows(file, out, col): # As of `_fix_raven_rows` -> with folders and ends
+def _fix_kaleidoscope_rows(file, out, col): # As for `_fix_raven_rows` -> with folders and ends
     if {"folder", "in file"} <= set(col):
         out["recording"] = (col["indir"] + "/" if "indir" in col else "") + col["folder"] + "/" + col["in file"]
         if "top1dist" in col and "manual id" not in col: out["score"] = col["top1dist"]
@@ -122,7 +122,7 @@ def _fix_kaleidoscope_rows(file, out, col): # As of `_fix_raven_rows` -> with fo
     return out
 
 # %% ../nbs/01a_annotations.ipynb #bb0749e1
-def _fix_arbimon_rows(file, out, col): # As of `_fix_raven_rows` -> seconds from the beginning of the recording
+def _fix_arbimon_rows(file, out, col): # As for `_fix_raven_rows` -> seconds from the beginning of the recording
     clock = ["year", "month", "day", "hour", "minute"]
     if not {"recording", "x1", *clock} <= set(col): return out
     minute = pd.to_datetime(pd.DataFrame({k: parse_numbers(col[k]) for k in clock}), errors="coerce")
@@ -221,7 +221,7 @@ def write_audacity(
 
 # %% ../nbs/01a_annotations.ipynb #64a38a5b
 def write_boxes_csv(
-    df,   # Boxes of any recordings
+    df,   # Boxes, or another table with names in it
     file):# File to write
     "Write one csv, safe to open in a spreadsheet."
     cols = [k for k in ("recording", "species", "other", "note", "site", "table", "wrong", "error") if k in df]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MADE', 'MIN_BOXES', 'match_table', 'read_tables', 'match_recordings', 'check_rows', 'read_species_ids',
-           'number_species', 'write_training_tables', 'symlink_recordings', 'import_report', 'rfcx_import']
+           'number_species', 'write_training_tables', 'symlink_recordings', 'import_summary', 'rfcx_import']
 
 # %% ../nbs/01d_import_boxes.ipynb #25f94115
 from .annotations import read_boxes_table, VERDICTS, write_boxes_csv
@@ -34,7 +34,8 @@ MADE = "import_report.csv", "train_tp.csv", "train_fp.csv", "species.csv" # By `
 
 def _table_files(path): # A table, or a folder with tables at any depth -> its tables, sorted
     if path.is_file(): return [path]
-    files = (f for f in path.rglob("*") if f.is_file() and not f.name.startswith("."))
+    def hidden(f): return any(o.startswith((".", "~$")) for o in f.relative_to(path).parts) # also what was thrown away
+    files = (f for f in path.rglob("*") if f.is_file() and not hidden(f))
     def made(f): return f.name in MADE and f.parent != path and (f.parent/MADE[0]).exists() # by an earlier call
     return sorted(f for f in files if f.suffix.lower() not in AUDIO_EXTS and not made(f))
 
@@ -209,7 +210,7 @@ def _count_boxes(ok, names): # Rows without a fault; names of the species -> a r
     return n.reindex(names, fill_value=0)
 
 # %% ../nbs/01d_import_boxes.ipynb #f1ee9e42
-def import_report(
+def import_summary(
     df,      # Rows of `check_rows`
     wrong,   # Tables that were not used, from `read_tables`
     unnamed, # Ids of recordings that no row names
@@ -291,7 +292,7 @@ def rfcx_import(
     ok, unnamed = df[df.wrong == ""], sorted(set(found) - set(df.recording_id))
     if not ok.is_tp.any(): raise InputError(f"no row of {boxes} can be learned from; {_none_confirmed(df)}")
     ids = _write_folder(ok, _left_out(df, wrong, unnamed), recordings, out)
-    print(import_report(df, wrong, unnamed, ids))
+    print(import_summary(df, wrong, unnamed, ids))
     denied = plural((~ok.is_tp).sum(), "denied box", "denied boxes")
     print(f"{ok.is_tp.sum()} confirmed and {denied} of {ok.species.nunique()} species in "
           f"{plural(ok.recording_id.nunique(), 'recording')}: {out}; all that was left out: {out/'import_report.csv'}")

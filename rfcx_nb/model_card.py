@@ -77,6 +77,7 @@ def write_model_card(folder): # `models/<model_name>`
     done = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors"))
     worth = VALIDATED if (folder/"validation.csv").exists() else ONE_NETWORK if cfg.n_folds == 1 else NOT_VALIDATED
     now = {k: file_digest(folder/k/"weights.safetensors") for k in done}
+    now["config"] = file_digest(folder/"config.json")
     if worth is VALIDATED and not thresholds_fit(folder, now): worth = VALIDATED_BEFORE
     trained = f"{plural(len(done), 'is', 'are')} trained: {', '.join(done)}"
     folds = f"Of its {cfg.n_folds} folds, {trained}." if cfg.n_folds > 1 else ""

@@ -47,7 +47,7 @@ def sample_for_review(
     i, n, again = np.arange(len(df)), len(df), df.groupby("recording").cumcount()
     mid, at = max((n - each)//2, 0), df.time.dt.strftime("%Y-%m-%d").fillna("")
     picks = dict(best=np.lexsort((i, again))[:each], median=i[mid:mid + each], doubtful=i[max(n - each, 0):],
-                 bands=_firsts((df.score*10).astype(int)),
+                 bands=_firsts((df.score*10).astype(int).clip(upper=9)),
                  day=_firsts(df.time.dt.floor("3h").dt.strftime("%H").fillna("")),
                  sites=_firsts((df.site + at).where(at != "", df.site))[:4*each],
                  next=i[(df.get("chosen", pd.Series("", df.index)) != "").to_numpy()])
@@ -75,7 +75,7 @@ def bar_svg(
 def activity_charts(df): # Detections of one species, from `add_site_time`
     "Charts by hour and by day of the detections whose time is known, as HTML."
     t = df.time[df.time.notna()]
-    if not len(t): return '<p class="dim">Neither names nor comments of these recordings say when they were made.</p>'
+    if not len(t): return '<p class="dim">Neither names nor files of these recordings say when they were made.</p>'
     days = pd.date_range(t.min().normalize(), t.max().normalize())
     hour, day = t.dt.hour.value_counts(), t.dt.normalize().value_counts()
     hour, day = hour.reindex(range(24), fill_value=0), day.reindex(days, fill_value=0)

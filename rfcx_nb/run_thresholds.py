@@ -101,7 +101,7 @@ def keep_edited(folder): # `models/<model_name>`, which gets new thresholds
 # %% ../nbs/03h_run_thresholds.ipynb #72804336
 def field_thresholds(
     run,   # `Run`
-    table, # Its thresholds, such as `Run.thresholds`
+    table, # Its thresholds, such as `Run.thresholds` (below)
     widths=None): # Of windows that are used now, in frames; None where an encoder decides
     "`table` with what `field.csv` has: thresholds, scale, `RATE_COLS`, `season`; if it fits. Prints what is taken."
     f, number = run.path/"field.csv", Number(empty=True)

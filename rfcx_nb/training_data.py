@@ -103,7 +103,7 @@ def keep_names(
 
 # %% ../nbs/03i_training_data.ipynb #c2d8579e
 def pseudo_table(cfg): # `RunConfig` with a table of soft labels
-    "Table of soft labels: `recording_id`, `start`, `end`, `fold` and a column per species. May raise `InputError`."
+    "Table of soft labels: `recording_id`, `start`, `fold` and a column per species. May raise `InputError`."
     try: df = pd.read_parquet(existing_path(cfg.pseudo, "a table of soft labels"))
     except (OSError, ValueError) as e:
         if isinstance(e, (InputError, PermissionError)): raise
