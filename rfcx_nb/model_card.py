@@ -37,7 +37,8 @@ boxes, `rank_auc` that against the boxes of other species (the floor of both is 
 are reached at the threshold, on held-out boxes. Among all sounds of a recording, precision is lower."""
 ONE_NETWORK = """It is one network that has learned from all boxes, so nothing is held out to measure it with: the \
 figures below are those of its teacher, if it has one. Check it in the field with `rfcx_check`."""
-VALIDATED_BEFORE = "The figures are of other networks than those that are here: validate them again by `rfcx_validate`."
+VALIDATED_BEFORE = """The figures are of other networks or settings than those that are here: validate them again by \
+`rfcx_validate`."""
 NOT_VALIDATED = "It has not been validated: `rfcx_validate` measures it on held-out boxes."
 
 # %% ../nbs/03j_model_card.ipynb #70480fb5
