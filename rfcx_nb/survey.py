@@ -57,8 +57,8 @@ def rates(
     by,   # "hour", "date" or "site"
     species=None, # Names; those of `d` if None
     own=()): # Dict of species to its effort, where that is not `e`
-    """A row per species and value of `by` with effort: `detections`, the `site_days` (a day at a site; 0 without a date)
-    that they come from, `hours`, and detections `per_hour` recorded."""
+    """A row per species and value of `by` with effort: `detections`, the `site_days` (a day at a site; none
+    without a date) that they come from, `hours`, and detections `per_hour` recorded."""
     def hours(s): # of a species
         mine = dict(own).get(s, e)
         mine = mine if by == "site" else mine[mine.date.notna()]
