@@ -18,6 +18,7 @@ torch.set_num_threads(1)
 from rfcx_nb import tiled_inference, validate
 from rfcx_nb.check import rfcx_check
 from rfcx_nb.cli import run_command
+from rfcx_nb.demo import rfcx_demo
 from rfcx_nb.detections import rfcx_detect
 from rfcx_nb.distill import rfcx_distill
 from rfcx_nb.ensemble import rfcx_ensemble
@@ -61,6 +62,7 @@ COMMANDS = dict(
     rfcx_export=(rfcx_export, "--fold 0", "models"),
     rfcx_pseudo_label=(rfcx_pseudo_label, "--path {src}/data --rounds 1 --n_workers 0", "models"),
     rfcx_distill=(rfcx_distill, "--path {src}/data --n_workers 0 --epochs 2 --soft_ratio .5", "models"))
+FUNCTIONS = {k: f for k, (f, *_) in COMMANDS.items()} | dict(rfcx_demo=rfcx_demo) # the last for hostile input alone
 
 def start(name, words, cwd, log): # A command's name; its words; where it runs; the file for what it prints
     "The number of a new process that runs the command, in a session of its own."
@@ -74,7 +76,7 @@ def start(name, words, cwd, log): # A command's name; its words; where it runs; 
         os.dup2(fd, 1); os.dup2(fd, 2)
         sys.stdout, sys.stderr = open(1, "w", buffering=1, closefd=False), open(2, "w", buffering=1, closefd=False)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        try: status = run_command(COMMANDS[name][0], words)
+        try: status = run_command(FUNCTIONS[name], words)
         except SystemExit as e: status = e.code if isinstance(e.code, int) else 1
         except BaseException: traceback.print_exc()
         sys.stdout and sys.stdout.flush(); sys.stderr.flush()
@@ -417,7 +419,7 @@ def hostile(): # -> `Hostile` cases
             words = f"--path {data} {flag} {'x'*5000}"
             yield Hostile(group, f"{name} {flag} of 5,000 letters", name, words, None, (2,))
     yield Hostile(group, "an empty path", "rfcx_predict", ["--path", ""], None, (2,))
-    for words in ("rfcx_report --path", "rfcx_survey --path",
+    for words in ("rfcx_report --path", "rfcx_survey --path", "rfcx_demo --path",
                   f"rfcx_evaluate --truth {data} --recordings {data} --detections"):
         name, _, flags = words.partition(" ")
         yield Hostile(group, f"{name} of a URL", name, f"{flags} memory://x", None, (2,))

@@ -11,9 +11,9 @@ __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips
 # %% ../nbs/09c_check.ipynb #f66e7e62
 from .annotations import VERDICTS, write_boxes_csv
 from .cli import command
-from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, load_dict, local_path,
-                          MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table, sanitize,
-                          save_json, working)
+from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, is_hidden, load_dict,
+                          local_path, MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table,
+                          sanitize, save_json, working)
 from .detections import kept_scores
 from .media import with_media
 from .metrics import rate_text
@@ -203,8 +203,7 @@ def write_pages(
 
 # %% ../nbs/09c_check.ipynb #76661bd4
 def _verdict_files(path): # Folder -> the csv files in it, at any depth; of two verdicts on a clip the last one counts
-    files = [f for f in sorted(path.rglob("*")) if f.is_file()
-             and not any(o.startswith((".", "~$")) for o in f.relative_to(path).parts)]
+    files = [f for f in sorted(path.rglob("*")) if f.is_file() and not is_hidden(f.relative_to(path))]
     def read(f): # not a table of something else in a deeper folder, and not what an earlier call wrote
         if f.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers", ".tsv"): return False
         if f.parent != path and b"verdict" not in f.read_bytes()[:4096].replace(b"\0", b""): return False

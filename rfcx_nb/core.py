@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['MAX_RATE', 'HOST', 'TEMP', 'UMASK', 'MISSING', 'InputError', 'refusal', 'plural', 'as_path', 'existing_path',
-           'local_path', 'plain_name', 'file_name', 'within', 'settings', 'AudioConfig', 'atomic_write', 'is_running',
-           'sweep', 'output_file', 'save_json', 'load_json', 'load_dict', 'from_dict', 'sanitize', 'csv_escape',
-           'csv_unescape', 'printable', 'Number', 'raise_bad_rows', 'below_head', 'read_text', 'find_separator',
-           'decimal_points', 'read_csv_table', 'working', 'progress']
+           'local_path', 'plain_name', 'file_name', 'is_hidden', 'within', 'settings', 'AudioConfig', 'atomic_write',
+           'is_running', 'sweep', 'output_file', 'save_json', 'load_json', 'load_dict', 'from_dict', 'sanitize',
+           'csv_escape', 'csv_unescape', 'printable', 'Number', 'raise_bad_rows', 'below_head', 'read_text',
+           'find_separator', 'decimal_points', 'read_csv_table', 'working', 'progress']
 
 # %% ../nbs/core.ipynb #12120b47
 import errno, io, json, os, re, shutil, socket, time, unicodedata, warnings
@@ -106,6 +106,12 @@ def plain_name(
 def file_name(s): # Name of a species
     "A name for its file, without an ending."
     return "".join(c if c.isalnum() or c == "-" else "_" for c in s)[:80] or "_"
+
+# %% ../nbs/core.ipynb #eabc721b
+def is_hidden(path): # Below the folder that a person named
+    "Is it, or a folder above it, kept by a system for itself, thrown away, or the lock file of an open table?"
+    return any(o.startswith((".", "~$")) or o.upper() in ("$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION")
+               for o in Path(path).parts)
 
 # %% ../nbs/core.ipynb #24f50ab2
 def within(

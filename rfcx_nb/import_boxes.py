@@ -9,8 +9,8 @@ __all__ = ['MADE', 'MIN_BOXES', 'match_table', 'read_tables', 'match_recordings'
 # %% ../nbs/01d_import_boxes.ipynb #25f94115
 from .annotations import read_boxes_table, VERDICTS, write_boxes_csv
 from .cli import command
-from .core import (as_path, atomic_write, csv_escape, existing_path, InputError, local_path, Number, plural,
-                          printable, raise_bad_rows, read_csv_table, sanitize, working)
+from .core import (as_path, atomic_write, csv_escape, existing_path, InputError, is_hidden, local_path, Number,
+                          plural, printable, raise_bad_rows, read_csv_table, sanitize, working)
 from .crops import BOX_COLS
 from .preprocess import AUDIO_EXTS, find_recordings
 from .recordings import durations, matcher, other_folders, tell_moved
@@ -34,8 +34,7 @@ MADE = "import_report.csv", "train_tp.csv", "train_fp.csv", "species.csv" # By `
 
 def _table_files(path): # A table, or a folder with tables at any depth -> its tables, sorted
     if path.is_file(): return [path]
-    def hidden(f): return any(o.startswith((".", "~$")) for o in f.relative_to(path).parts) # also what was thrown away
-    files = (f for f in path.rglob("*") if f.is_file() and not hidden(f))
+    files = (f for f in path.rglob("*") if f.is_file() and not is_hidden(f.relative_to(path)))
     def made(f): return f.name in MADE and f.parent != path and (f.parent/MADE[0]).exists() # by an earlier call
     return sorted(f for f in files if f.suffix.lower() not in AUDIO_EXTS and not made(f))
 

@@ -10,7 +10,7 @@ __all__ = ['CARD', 'VALIDATED', 'ONE_NETWORK', 'VALIDATED_BEFORE', 'NOT_VALIDATE
 from .backbones import body_notes
 from .core import atomic_write, csv_unescape, load_dict, Number, plural, read_csv_table
 from .run_thresholds import thresholds_fit
-from .runs import file_digest, load_config
+from .runs import folder_digests, load_config
 from pathlib import Path
 
 # %% ../nbs/03j_model_card.ipynb #a2ca5366
@@ -77,8 +77,7 @@ def write_model_card(folder): # `models/<model_name>`
     folder, cfg = Path(folder), load_config(folder)
     done = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors"))
     worth = VALIDATED if (folder/"validation.csv").exists() else ONE_NETWORK if cfg.n_folds == 1 else NOT_VALIDATED
-    now = {k: file_digest(folder/k/"weights.safetensors") for k in done}
-    now["config"] = file_digest(folder/"config.json")
+    now = folder_digests(folder, [o.removeprefix("fold") for o in done])
     if worth is VALIDATED and not thresholds_fit(folder, now): worth = VALIDATED_BEFORE
     trained = f"{plural(len(done), 'is', 'are')} trained: {', '.join(done)}"
     folds = f"Of its {cfg.n_folds} folds, {trained}." if cfg.n_folds > 1 else ""

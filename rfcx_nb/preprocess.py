@@ -10,8 +10,8 @@ __all__ = ['BLOCK_SECONDS', 'MIN_REST', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE
 
 # %% ../nbs/00_preprocess.ipynb #a9e10401
 from .cli import command
-from .core import (as_path, atomic_write, AudioConfig, existing_path, InputError, local_path, plain_name,
-                          plural, printable, progress, read_csv_table, working)
+from .core import (as_path, atomic_write, AudioConfig, existing_path, InputError, is_hidden, local_path,
+                          plain_name, plural, printable, progress, read_csv_table, working)
 from .parallel import file_fingerprint, parallel_map
 import csv, os, re
 from collections import defaultdict
@@ -207,13 +207,10 @@ def is_wave(
 UNREADABLE_EXTS = {".m4a", ".aac", ".mp4", ".wma", ".amr", ".wv", ".ape", ".mka", ".raw"}
 AUDIO_EXTS = {f".{k.lower()}" for k in sf.available_formats()} | {".aif", ".opus", ".oga", ".wave"} | UNREADABLE_EXTS
 
-def _hidden(name): # Of a folder: what a system keeps for itself, such as what was thrown away
-    return name.startswith(".") or name.upper() in ("$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION")
-
 def _files(folder): # A folder, or its URL -> its files at any depth and its unreadable folders, sorted
     if not isinstance(folder, Path): # one listing instead of a request per file
         names = (o[len(folder.path):].lstrip("/") for o in folder.fs.find(folder.path))
-        return sorted(folder/o for o in names if not any(map(_hidden, o.split("/")[:-1])))
+        return sorted(folder/o for o in names if not is_hidden(Path(o).parent))
     def denied(e):
         if Path(e.filename) == folder: raise e
         files.append(Path(e.filename))
@@ -222,7 +219,7 @@ def _files(folder): # A folder, or its URL -> its files at any depth and its unr
         for root, dirs, names in os.walk(top, onerror=denied):
             if (real := os.path.realpath(root)) in seen: dirs.clear(); continue
             seen.add(real)
-            dirs[:] = [o for o in dirs if not _hidden(o)]
+            dirs[:] = [o for o in dirs if not is_hidden(o)]
             todo += sorted(Path(root, o) for o in dirs if os.path.islink(Path(root, o)))
             files += [Path(root, o) for o in names]
     return sorted(files)

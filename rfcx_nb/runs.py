@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'RunConfig', 'make_config', 'load_config', 'adopt', 'save_config',
-           'build_model', 'Run', 'load_run', 'file_digest']
+           'build_model', 'Run', 'load_run', 'file_digest', 'folder_digests']
 
 # %% ../nbs/03g_runs.ipynb #778f7027
 from .backbones import create_model, load_weights, PRETRAINED
@@ -225,8 +225,14 @@ def file_digest(file):
     "16 hex digits that tell a file's content from others."
     return sha256(Path(file).read_bytes()).hexdigest()[:16]
 
+def folder_digests(
+    folder,# `models/<model_name>`
+    folds):# Numbers of the folds
+    "Dict of `config` and the folds' folders to a `file_digest` of the settings, and of the weights."
+    weights = {f"fold{k}": folder/f"fold{k}"/"weights.safetensors" for k in folds}
+    return {k: file_digest(f) for k, f in (dict(config=folder/"config.json") | weights).items()}
+
 @patch
 def digests(self:Run):
-    "Dict of `config` and the folds' folders to a `file_digest` of the settings, and of the weights."
-    weights = {f"fold{k}": self.path/f"fold{k}"/"weights.safetensors" for k in self.nets}
-    return {k: file_digest(f) for k, f in (dict(config=self.path/"config.json") | weights).items()}
+    "`folder_digests` of its folder and its networks."
+    return folder_digests(self.path, self.nets)

@@ -252,9 +252,9 @@ def repeat_check(
     where=None): # As of `Judged`
     "Dict of the shares of intervals that hold the truth, their mean widths, and how far probabilities are off."
     bin, truth, res, chosen, off = score_bins(x), np.asarray(truth, bool), [], [], []
-    none = Judged(x, bin, np.zeros(0, int), truth[:0], where=where)
-    at = none.thresholds()
-    p, r = none.true_precision(truth, at), (truth & (x >= at[:, None])).sum(1)/max(truth.sum(), 1)
+    season = Judged(x, bin, np.zeros(0, int), truth[:0], where=where) # no clip of it is judged
+    at = season.thresholds()
+    p, r = season.true_precision(truth, at), (truth & (x >= at[:, None])).sum(1)/max(truth.sum(), 1)
     inside = lambda df, k, v: (df[f"{k}_low"] - 1e-9 <= v) & (v <= df[f"{k}_high"] + 1e-9)
     for seed in range(n_draws):
         rows = draw_windows(bin, n, seed)

@@ -65,7 +65,7 @@ def rates(
         return mine.groupby(by, as_index=False).hours.sum().assign(species=s)
     names = sorted(d.species.unique()) if species is None else species
     count = dict(detections=("start", "size"), site_days=("day", "nunique"))
-    day = (d.site + " " + d.date.dt.strftime("%Y-%m-%d")).where(d.date.notna()) # not known, not counted
+    day = d.site + " " + d.date.dt.strftime("%Y-%m-%d") # nan without a date, so not counted
     n = d.assign(day=day).groupby(["species", by], as_index=False).agg(**count)
     res = pd.concat([hours(s) for s in names] or [hours("")[:0]]).merge(n, how="left", on=["species", by])
     res = res.fillna(dict.fromkeys(count, 0)).astype(dict.fromkeys(count, int))[["species", by, *count, "hours"]]
