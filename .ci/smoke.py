@@ -53,7 +53,7 @@ def command(line):
     r = call(*line.split())
     assert r.returncode == 0, f"{line} ended with {r.returncode}:\n{r.stdout[-2000:]}{r.stderr[-2000:]}"
 
-command("rfcx_demo --n_train 12 --n_test 4 --seconds 10 --epochs 1 --out d")
+command("rfcx_demo --n_train 20 --n_test 4 --seconds 10 --epochs 1 --out d")
 command("rfcx_train --recipe --path d/forest --fold 0 --model_name model_0 --model resnet10t --pretrained false "
         "--sample_rate 32000 --n_mels 128 --hop_length 640 --bs 4 --head_ps 0.8 --tile_width 256 --mixup true "
         "--epochs 1")
