@@ -225,7 +225,7 @@ def write_boxes_csv(
     file):# File to write
     "Write one csv, safe to open in a spreadsheet."
     cols = [k for k in ("recording", "species", "other", "note", "site", "table", "wrong", "error") if k in df]
-    text = {k: df[k].map({s: csv_escape(s) for s in df[k].unique()}) for k in cols}
+    text = {k: df[k].map({s: "" if pd.isna(s) else csv_escape(str(s)) for s in df[k].unique()}) for k in cols}
     with atomic_write(file) as f: df.assign(**text).to_csv(f, index=False)
 
 # %% ../nbs/01a_annotations.ipynb #2239ae8b

@@ -97,7 +97,8 @@ def local_path(
 def plain_name(
     name,  # Name of a folder to make or find
     flag): # Flag that gave it, for the message
-    "`name`; raises `InputError` if it is not the name of one folder, but a path or `..`."
+    "`name`, as text; raises `InputError` if it is not the name of one folder, but a path or `..`."
+    name = str(name)
     if name in ("", ".", "..") or Path(name).name != name or "\\" in name:
         raise InputError(f"{flag} {name!r} must be the plain name of a folder, without .. or slashes")
     return name

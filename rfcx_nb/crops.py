@@ -12,6 +12,7 @@ __all__ = ['BOX_COLS', 'read_box_table', 'read_boxes', 'read_species', 'species_
 from .core import (as_path, AudioConfig, existing_path, InputError, Number, raise_bad_rows, read_csv_table,
                           sanitize)
 from .preprocess import open_wave, read_wave
+from copy import copy
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from fastcore.basics import patch
@@ -148,7 +149,7 @@ def window_targets(
     stop,       # End of the window, in s
     n_species): # Length of the vector
     "(n_species,) float32: 1 confirmed, 0 denied, nan unknown. A box counts if half of it, or of the window, overlaps."
-    y = np.full(n_species, np.nan, np.float32)
+    y, is_tp = np.full(n_species, np.nan, np.float32), np.asarray(is_tp, bool)
     inside = np.minimum(t_max, stop) - np.maximum(t_min, start) >= np.minimum(t_max - t_min, stop - start)/2
     y[species_id[inside & ~is_tp]] = 0
     y[species_id[inside & is_tp]] = 1
@@ -191,7 +192,8 @@ class BoxDataset:
         known=None,        # Boxes that targets are made of; `boxes` if None
         soft=None,         # More items, soft labels: `recording_id`, `start` (s) and a column of scores per species
         soft_ratio=.5):    # Soft labels for each box of an epoch
-        self.boxes, self.n_species, self.train, self.unknown = boxes.reset_index(drop=True), n_species, train, unknown
+        self.boxes = boxes.reset_index(drop=True).astype(dict(is_tp=bool))
+        self.n_species, self.train, self.unknown = n_species, train, unknown
         self.split_idx = 0 if train else 1 # fastai's mark for transforms of one split only
         self.known, self.soft = labelled_boxes(boxes if known is None else known), []
         self.soft_ratio = soft_ratio
@@ -209,6 +211,12 @@ class BoxDataset:
         raise NotImplementedError
 
     def __len__(self): return len(self.boxes) + len(self.soft)
+
+    def new_empty(self):
+        "The same without an item, for `Learner.export`."
+        res = copy(self)
+        res.boxes, res.known, res.soft = self.boxes[:0], {}, []
+        return res
 
 # %% ../nbs/01_crops.ipynb #1d72552d
 @patch

@@ -59,7 +59,9 @@ def detect(
     activation,     # What turns logits into scores: the activation of the run
     gap=GAP,        # Longest silence inside a detection, in s
     min_length=0.): # Shortest detection, in s
-    "Detections of a recording, in order of time: `DETECTION_COLS`."
+    "Detections of a recording, in order of time: `DETECTION_COLS`. Raises `InputError` for scores of several."
+    if scores.recording_id.nunique() > 1:
+        raise InputError("scores of several recordings: detect the calls of each by itself")
     w, rows = finest_scores(scores, activation).sort_values("start", kind="stable"), []
     start, x = w.start.to_numpy(), w[species_of(w)].to_numpy(float)
     end = np.minimum(w.end, scores.attrs.get("seconds", np.inf)).to_numpy() # a window may outlast its recording
@@ -89,9 +91,9 @@ WRITERS = dict(csv=Writer(write_boxes_csv, "detections.csv"), parquet=Writer(_wr
 
 # %% ../nbs/06_detections.ipynb #2ee09ee8
 def parse_formats(
-    s): # Names with commas between them
+    s): # Names with commas between them, or a list of names
     "List of keys of `WRITERS`; raises `InputError` for another name, or for none."
-    res = [o.strip().lower() for o in s.split(",") if o.strip()]
+    res = [o.strip().lower() for o in (s.split(",") if isinstance(s, str) else s) if o.strip()]
     for o in res:
         if o not in WRITERS: raise InputError(f"format {o} is not known: {', '.join(WRITERS)}")
     if not res: raise InputError(f"format is empty: give {', '.join(WRITERS)}, or several with commas")
@@ -133,9 +135,9 @@ def _earlier_formats(out, formats): # Folder; keys asked for -> other keys whose
 def write_detections(
     df,     # Detections
     out,    # Folder
-    formats=("csv",)): # Keys of `WRITERS`
+    formats="csv"): # As for `parse_formats`
     "Write `detections.csv`, `detections.parquet`, `raven/`, `audacity/`, as asked; a table that is there is renewed."
-    out = Path(out)
+    out, formats = Path(out), parse_formats(formats)
     out.mkdir(parents=True, exist_ok=True) # a writer may not make it
     for k in [*formats, *_earlier_formats(out, formats)]:
         w = WRITERS[k]

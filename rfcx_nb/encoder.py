@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['ENCODERS', 'HOP_SECONDS', 'SCORE_HOP', 'Encoder', 'MelProduct', 'rows_by_name', 'BirdNET', 'Perch', 'encoder_class',
-           'encoder_label', 'has_classes', 'get_encoder', 'known_species', 'embed_file', 'Features', 'embedding_path',
-           'embed_recordings']
+           'has_classes', 'get_encoder', 'score_hop', 'encoder_label', 'known_species', 'embed_file', 'Features',
+           'embedding_path', 'embed_recordings']
 
 # %% ../nbs/03b_encoder.ipynb #c8110af7
-from .core import existing_path, InputError, printable, progress
+from .core import as_path, existing_path, InputError, printable, progress
 from .parallel import parallel_map, Parts
 from .preprocess import audio_blocks, real_path
 from .tflite import TFLite
 import importlib.util
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 import numpy as np, torch
 from fastcore.basics import chunked
@@ -151,20 +152,21 @@ def encoder_class(
     "Class of the encoder of that name; None if there is none."
     return ENCODERS.get(name, Perch if str(name).lower().endswith(".onnx") else None)
 
-def encoder_label(
-    name): # As for `encoder_class`
-    "What its folders are called: its name, or that of its file, with the file's size."
-    if name in ENCODERS: return name
-    return f"{Path(name).stem}-{existing_path(name, 'the ONNX file of Perch 2').stat().st_size}"
-
 def has_classes(
     name): # As for `encoder_class`
     "Has the encoder classes of its own that can be used?"
     return encoder_class(name).class_layer is not Encoder.class_layer
 
 # %% ../nbs/03b_encoder.ipynb #a9bee049
+HOP_SECONDS = .5 # From window to window, of recordings to learn from or to search
+SCORE_HOP = 1.5  # The same, at most, of recordings that are only scored
+
 @lru_cache
-def _made(make, name): return make() if name in ENCODERS else make(name) # Class of an encoder; its name or file
+def _made(make, name): # Class of an encoder; its name or file
+    res = make() if name in ENCODERS else make(name)
+    if res.seconds >= HOP_SECONDS: return res
+    raise InputError(f"the encoder {name} has windows of {res.seconds:g} s: they must have at least {HOP_SECONDS:g} s, "
+                     "or sound between them is not heard")
 
 def get_encoder(
     name): # As for `encoder_class`
@@ -174,6 +176,26 @@ def get_encoder(
         raise InputError(f"{name} is no encoder: ENCODERS has {', '.join(ENCODERS)}. One that a notebook has added is "
                          "not known to other processes: give --n_workers 0")
     return _made(make, name)
+
+def score_hop(
+    encoder): # An `Encoder`, or its class
+    "Seconds from window to window of recordings that are only scored: half a window, at most `SCORE_HOP`."
+    return min(max(encoder.seconds/2//HOP_SECONDS*HOP_SECONDS, HOP_SECONDS), SCORE_HOP) # windows to learn from, too
+
+# %% ../nbs/03b_encoder.ipynb #a499b666
+@lru_cache
+def _digest(make, name): # As for `_made`; a checksum of what it computes
+    enc = _made(make, name)
+    x = enc(np.random.RandomState(0).randn(1, enc.window).astype(np.float32)*.1)
+    return sha256(f"{enc.sample_rate} {enc.seconds} {[f'{o:.2e}' for o in np.ravel(x)]}".encode()).hexdigest()[:6]
+
+def encoder_label(
+    name): # As for `encoder_class`
+    "What its folders are called: its name, with a checksum for one of your own, or its file's name and size."
+    make = encoder_class(name)
+    if make is BirdNET: return name
+    if name in ENCODERS: return f"{name}-{_digest(make, name)}"
+    return f"{Path(name).stem}-{existing_path(name, 'the ONNX file of Perch 2').stat().st_size}"
 
 # %% ../nbs/03b_encoder.ipynb #0e23ad34
 def known_species(
@@ -188,31 +210,39 @@ def known_species(
     return f"{said}; not {missing} (write scientific or common names, and train under another --model_name)"
 
 # %% ../nbs/03b_encoder.ipynb #1f9c111b
-HOP_SECONDS = .5 # From window to window, of recordings to learn from or to search
-SCORE_HOP = 1.5  # The same, of recordings that are only scored
-
 def embed_file(
     src,             # Audio file
     encoder,         # An `Encoder`
     hop=HOP_SECONDS):# From window to window, in s
-    "(n,) float64 starts in s and (n, n_features) float16 features of the windows of a recording."
-    n, step, starts, feats = encoder.window, int(hop*encoder.sample_rate), [], []
-    x, first, todo = np.empty(0, np.float32), 0, 0 # samples kept; number of the first of them; start of the next window
+    "(n,) float64 starts in s and (n, n_features) float16 features of the windows of a recording; raises `InputError`."
+    n, step, starts, feats = encoder.window, hop*encoder.sample_rate, [], []
+    x, first, done = np.empty(0, np.float32), 0, 0 # samples kept; number of the first of them; windows that are computed
     def run(at): # starts within `x`
-        if len(at): feats.append(encoder.in_batches(x[s:s+n] for s in at).astype(np.float16))
+        if len(at): feats.append(_float16(encoder, encoder.in_batches(x[s:s+n] for s in at)))
         starts.extend((first + s)/encoder.sample_rate for s in at)
     for y in audio_blocks(src, encoder.sample_rate):
         x = np.concatenate([x, y])
-        at = range(todo - first, len(x) - n + 1, step)
+        more = np.arange(done, done + int(len(x)/step) + 2)
+        at = (more*step).astype(int) - first # rounded one by one, so that they do not drift
+        at = at[at <= len(x) - n]
         run(at)
-        todo += len(at)*step
-        cut = max(todo - step - first, 0) # the last window's samples stay, for the one that ends with the recording
+        done += len(at)
+        cut = max(int((done - 1)*step) - first, 0) # the last window's samples stay, for the one that ends it all
         x, first = x[cut:], first + cut
     if first + len(x) < n:
         x = np.pad(x, (0, n - len(x)), mode="wrap")
         run([0])
-    elif todo - step + n < first + len(x): run([len(x) - n])
+    elif int((done - 1)*step) + n < first + len(x): run([len(x) - n])
     return np.array(starts), np.concatenate(feats)
+
+def _float16(encoder, x): # Its features, as they are kept; `InputError` if they cannot be
+    if x.ndim != 2 or x.shape[1] != encoder.n_features:
+        raise InputError(f"the encoder {type(encoder).__name__} gives features of shape {x.shape}: (n, n_features), "
+                         f"here {encoder.n_features} columns, are expected")
+    with np.errstate(over="ignore"): res = x.astype(np.float16)
+    if np.isfinite(res).all(): return res
+    raise InputError(f"the encoder {type(encoder).__name__} gives features that are no finite numbers, or beyond 65,504, "
+                     "the largest of float16: scale them")
 
 # %% ../nbs/03b_encoder.ipynb #4d892133
 class Features(Parts):
@@ -267,7 +297,7 @@ def embed_recordings(
     scheduler="",   # Address of a Dask cluster whose machines share the disk of `folder`
     hop=HOP_SECONDS):# From window to window, in s
     "Compute the features of `files` that `folder` lacks; returns a dict of recording id to error."
-    folder = Path(folder).absolute()
+    folder, files = Path(folder).absolute(), {k: as_path(f) for k, f in files.items()}
     todo = [(name, k, f.absolute(), folder, hop) for k, f in Features(folder).todo(files).items()]
     if todo and not scheduler: get_encoder(name) # raises one `InputError` here, and not one for each recording
     if todo and encoder_class(name).licence: print(encoder_class(name).licence)

@@ -45,7 +45,8 @@ def match_events(
     events,     # recording, start, end, species: all calls
     overlap=.2):# Least share
     "`detections` with `right`; `events` with `found` and the `score` of the highest threshold that finds them, or nan."
-    d, e = detections.assign(right=False), events.assign(found=False, score=np.nan)
+    d, e = (o.reset_index(drop=True) for o in (detections, events))
+    d, e = d.assign(right=False), e.assign(found=False, score=np.nan)
     calls, least = dict(list(e.groupby(["recording", "species"]))), overlap - 1e-6 # times have rounding errors
     for k, g in d.groupby(["recording", "species"]):
         if k not in calls: continue

@@ -15,7 +15,7 @@ from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits
 from .run_thresholds import field_thresholds
 from .runs import load_config, load_run
-from .tiled_inference import score_pass
+from .tiled_inference import score_mel, Windows
 import json, math
 import torch.nn.functional as F, numpy as np, torch
 from torch import nn
@@ -85,6 +85,8 @@ class OnnxModel(nn.Module):
         wav): # (batch, samples) in [-1, 1]
         "Starts, logits and scores of the windows."
         mel = normalize(self.mel(wav), self.cfg.crop_frames, self.cfg.subtract_band_mean)
+        end = (torch.arange(mel.shape[2])[-1] + 1).clamp(min=32) # fewer frames are too few, as in `score_mel`
+        mel = F.pad(mel, (0, 32))[:, :, :end]
         feats = [n.forward_cropped(F.pad(mel, (n.margin, n.margin))) for n in self.nets]
         start, size = window_starts(feats[0].shape[3], self.size, self.step)
         heads = [n.head for n in self.nets]
@@ -122,7 +124,7 @@ def write_onnx(
     net,  # An `OnnxModel` in evaluation mode
     meta, # Dict of text
     file):# Where it goes
-    "Write `net` as ONNX for any batch and any length."
+    "Write `net` as ONNX for any batch, and any length of more than `n_fft` samples."
     import onnx
     axes = dict(wav=["batch", "samples"]) | OUTPUTS
     to_onnx(net, torch.zeros(2, 4*net.cfg.sample_rate), str(file), {k: dict(enumerate(v)) for k, v in axes.items()})
@@ -137,9 +139,10 @@ def pass_logits(
     wav,   # (batch, samples) tensor
     width, # Of the windows, in frames
     step): # From window to window, in frames
-    "(batch, n_windows, n_species) logits by `score_pass`, mean over folds."
+    "(batch, n_windows, n_species) logits by `score_mel`, mean over folds."
     mels = normalize(LogMel(run.cfg).mel(wav), run.cfg.crop_frames, run.cfg.subtract_band_mean)
-    def mean(mel): return torch.stack([score_pass(n, mel, [width], [step])[0][1] for n in run.nets.values()]).mean(0)
+    windows = Windows(width, min((step + .5)/width, 1), True) # rounded down to `step` frames
+    def mean(mel): return score_mel(run.nets, mel, windows)[1].unflatten(0, (len(run.nets), -1)).mean(0)
     return torch.stack([mean(x) for x in mels])
 
 def max_abs_diff(
@@ -153,7 +156,7 @@ def max_abs_diff(
     def diff(wav):
         a, b = session.run(["logits"], {"wav": wav})[0], pass_logits(run, torch.from_numpy(wav), width, step).numpy()
         return np.abs(a - b).max() if a.shape == b.shape else np.inf
-    sizes = [(b, max(int(s*run.cfg.sample_rate), run.cfg.n_fft + 1)) for b, s in ((1, 1), (3, 2.71), (2, 7.13))]
+    sizes = [(b, max(int(s*run.cfg.sample_rate), run.cfg.n_fft + 1)) for b, s in ((1, .1), (1, 1), (3, 2.71), (2, 7.13))]
     return float(max(diff(.1*rng.randn(*o).astype(np.float32)) for o in sizes))
 
 # %% ../nbs/08_export.ipynb #bbe1f0be

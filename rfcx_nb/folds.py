@@ -213,6 +213,7 @@ def add_folds(
     "`boxes` with a column `fold`, 0 to `n_folds`-1, the same for all boxes of a group; raises `InputError`."
     if n_folds == 1: return boxes.assign(fold=NOWHERE)
     g = boxes.recording_id if group is None else boxes.recording_id.map(group)
+    if g.isna().any(): raise InputError(f"recording {boxes.recording_id[g.isna()].iloc[0]} has no group")
     n, what = g.nunique(), "recordings" if group is None else "groups of recordings"
     one = "train one network with --n_folds 1"
     if n < 2:

@@ -112,7 +112,8 @@ class LogMel(ItemTransform):
 
     def mel(self,
         wav): # (batch, n_samples) waveforms
-        "(batch, n_mels, n_frames) float32 log-mel, also under autocast; raises `InputError` if `wav` is too short."
+        "(batch, n_mels, n_frames) float32 log-mel, also under autocast; raises `InputError` for another `wav`."
+        if wav.dim() != 2: raise InputError(f"sounds of shape {tuple(wav.shape)}: (batch, n_samples) is expected")
         if wav.shape[-1] <= self.sound.n_fft//2:
             raise InputError(f"a sound of {plural(wav.shape[-1], 'sample')} is too short: "
                              f"a window needs more than {self.sound.n_fft//2}")
@@ -123,6 +124,6 @@ class LogMel(ItemTransform):
     def encodes(self,
         b): # (x, *y), or x alone: (batch, n_samples) waveforms, and targets
         "`b` with `x` as normalised log-mel."
-        x, *y = [b] if torch.is_tensor(b) else b
+        x, *y = b if isinstance(b, (tuple, list)) else [torch.as_tensor(b)]
         x = normalize(self.mel(x), self.norm_frames, self.subtract_band_mean)
-        return x if torch.is_tensor(b) else (x, *y)
+        return (x, *y) if isinstance(b, (tuple, list)) else x

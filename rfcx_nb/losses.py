@@ -6,6 +6,7 @@
 __all__ = ['LOSSES', 'cross_entropy', 'masked_bce', 'Loss']
 
 # %% ../nbs/03d_losses.ipynb #9973ce85
+from .core import InputError
 from .distributed import all_mean
 from dataclasses import dataclass
 import torch.nn.functional as F, torch
@@ -31,10 +32,14 @@ def masked_bce(
 # %% ../nbs/03d_losses.ipynb #e562a8a6
 @dataclass(frozen=True)
 class Loss:
-    "A loss, and what its logits and targets mean."
+    "A loss, and what its logits and targets mean; raises `InputError` for another activation."
     func:callable            # (logits, targets) to a number; `masked` ones also take the weight `unknown`
     activation:str="sigmoid" # What turns logits into scores: "sigmoid", each species by itself, or "softmax"
     # May targets be nan, unknown? If not, unknown species count as absent, and only confirmed boxes are learned from
     masked:bool=True
+
+    def __post_init__(self):
+        if self.activation not in ("sigmoid", "softmax"):
+            raise InputError(f"the activation of a loss is {self.activation!r}: it should be sigmoid or softmax")
 
 LOSSES = dict(bce=Loss(masked_bce), ce=Loss(cross_entropy, "softmax", masked=False)) # Add a loss of your own here

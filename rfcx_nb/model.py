@@ -199,7 +199,12 @@ class BandHead(Head):
 
     def set_bands(self,
         bands): # (n_species, 2) edges of each species' band, as shares of the height
-        "Set the bands in which species call."
+        "Set the bands in which species call; raises `InputError` for a band without a row of the map."
+        bands = torch.as_tensor(bands).float()
+        bad = ~((bands[:, 0] < 1) & (bands[:, 1] > 0) & (bands[:, 0] < bands[:, 1]))
+        if bad.any():
+            i = int(bad.int().argmax())
+            raise InputError(f"the band of species {i} is {bands[i].tolist()}: two shares of the height, in order")
         self.bands.copy_(bands)
 
     def frame_features(self,
@@ -218,19 +223,24 @@ class BandHead(Head):
 HEADS["band"] = BandHead
 
 # %% ../nbs/03_model.ipynb #d77b0ac5
+def _look(net, n): # A `SpeciesNet`; frames. Features of silence; the network is as it was afterwards
+    was, x = net.training, torch.zeros(1, net.n_mels, n, device=next(net.parameters()).device)
+    try:
+        with torch.no_grad(): return net.eval().forward_features(x)
+    finally: net.train(was)
+
 def freeze(
     net,       # A `SpeciesNet`
     stride=16):# Layers with a map this coarse, or coarser, are still trained
     "`net`, the same object, with fixed weights in the layers of its body that work at less than `stride`."
-    hooks, fine, p = [], [], next(net.parameters())
+    hooks, fine = [], []
     def watch(m, x, y): fine.extend([m] if y.dim() == 4 and y.shape[3] > 256//stride else [])
     for m in net.body.modules():
         if list(m.parameters(recurse=False)): hooks.append(m.register_forward_hook(watch))
-    was = net.training
-    with torch.no_grad(): net.eval().forward_features(torch.zeros(1, net.n_mels, 256, device=p.device))
+    _look(net, 256)
     for h in hooks: h.remove()
     for m in fine: m.requires_grad_(False)
-    return net.train(was)
+    return net
 
 # %% ../nbs/03_model.ipynb #334c11ea
 def to_device(
@@ -251,8 +261,7 @@ def has_global_context(
         seen.append(isinstance(m, GlobalResponseNorm) or x[0].dim() == 2 or x[0].shape[-1] == 1)
     for m in net.body.modules():
         if isinstance(m, layers): hooks.append(m.register_forward_hook(watch))
-    p = next(net.parameters())
-    with torch.no_grad(): net.forward_features(torch.zeros(1, net.n_mels, 256, device=p.device))
+    _look(net, 256)
     for h in hooks: h.remove()
     kinds = ("attn", "attention", "modulation") # in the names of timm's classes
     def by_name(m): return any(k in type(m).__name__.lower() for k in kinds)
@@ -263,9 +272,7 @@ def one_pass_fits(
     net,    # A `SpeciesNet`
     widths):# Widths of windows, in frames
     "True if windows of `widths` can be read off one feature map of `net`."
-    def columns(n):
-        return net.forward_features(torch.zeros(1, net.n_mels, n, device=next(net.parameters()).device)).shape[3]
-    try: columns(401)
+    try: _look(net, 401)
     except RuntimeError: return False # not every length of a recording fits it
-    whole = all(w % net.stride == 0 for w in widths) and columns(256) == 256//net.stride
+    whole = all(w % net.stride == 0 for w in widths) and _look(net, 256).shape[3] == 256//net.stride
     return whole and not has_global_context(net)

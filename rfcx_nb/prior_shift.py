@@ -30,7 +30,7 @@ def prior_shift(
     "`p` with each species' odds multiplied by odds(`target`)/odds(`prior`); raises `InputError` for a bad `target`."
     x, target = _check(p, target)
     x = x.clip(eps, 1 - eps)
-    prior = x.mean(0) if prior is None else np.clip(prior, eps, 1 - eps)
+    prior = x.mean(0) if prior is None else _check(x, prior)[1]
     return _like(expit(logit(x) + logit(target) - logit(prior)), p)
 
 # %% ../nbs/04b_prior_shift.ipynb #c617ba82

@@ -13,6 +13,7 @@ from .embedding_net import EmbeddingNet
 from .encoder import encoder_class
 from .losses import LOSSES
 from .model import HEADS, to_device
+import os
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -80,6 +81,8 @@ def make_config(
     recipe=False, # Start from the settings of the 27th place?
     **settings):  # Any fields of `RunConfig`
     "`RunConfig` with `settings`; the rest are defaults of the model or the recipe. Raises `InputError`."
+    settings = {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in settings.items()}
+    if isinstance(v := settings.get("pretrained"), bool): settings["pretrained"] = str(v).lower()
     base = RECIPE if recipe else ENCODER_DEFAULTS if encoder_class(settings.get("model", "")) else {}
     cfg = RunConfig(**{**base, **settings})
     if not cfg.encoder: return _check_names(cfg)

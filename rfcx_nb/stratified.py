@@ -59,6 +59,8 @@ class Judged:
     level:float=.9 # Of the intervals
     where:pd.DataFrame|None=None # recording, start and end of all windows; None: each is a detection by itself
 
+    def __post_init__(self): self.y = np.asarray(self.y, bool)
+
     def totals(self,
         at=None,     # (n_thresholds,) parts at or above each threshold; whole bins if None
         yes=PRIOR,   # Prior of a call
@@ -104,9 +106,9 @@ class Judged:
 
     def curve(self,
         at=None):# (n_thresholds,) log-odds; those of `thresholds` if None
-        "A row per threshold: `logit`, `windows` and `clips` above it, `precision` and `recall` with their bounds."
+        "A row per threshold: `logit`, `windows` and `clips` at or above, `precision` and `recall` with their bounds."
         at = self.thresholds() if at is None else np.atleast_1d(at)
-        n = np.maximum(len(self.x) - np.searchsorted(np.sort(self.x), at), 1)
+        n = len(self.x) - np.searchsorted(np.sort(self.x), at)
         df = pd.DataFrame(dict(logit=at, windows=n, clips=(self.x[self.rows][:, None] >= at).sum(0)))
         low, high = self.precision_draws(at)
         precision = ((low + high)/2).mean(0), *self.bounds(low, high)
@@ -116,6 +118,7 @@ class Judged:
         recall = np.clip(above/np.maximum(above + lost, 1e-9), *bounds), *bounds
         for name, v in dict(precision=precision, recall=recall).items():
             df[name], df[f"{name}_low"], df[f"{name}_high"] = v
+        df.loc[n == 0, [k for k in df if k.startswith("precision")]] = np.nan # of nothing
         return df
 
 # %% ../nbs/09b_stratified.ipynb #474ca330

@@ -52,18 +52,20 @@ def find_threshold(
     p,                   # (n,) scores of held-out boxes
     y,                   # (n,) is the box confirmed?
     precision=PRECISION):# Share wanted
-    "The lowest `Threshold` whose precision on `(p, y)` is at least `precision`; nan, with `n` 0, if there is none."
-    i = np.argsort(-np.asarray(p), kind="stable")
-    p, hits = np.asarray(p)[i], np.asarray(y, bool)[i].cumsum()
-    good = np.flatnonzero((hits/np.arange(1, len(p) + 1) >= precision) & np.r_[np.diff(p) != 0, True])
-    return precision_recall_at(p, np.asarray(y)[i], p[good[-1]]) if len(good) else Threshold()
+    """The lowest `Threshold` whose precision on `(p, y)` is at least `precision`; nan, with `n` 0, if there is none.
+    Boxes without a score, nan, do not count."""
+    p, y = np.asarray(p, float), np.asarray(y, bool)
+    i = np.argsort(-p[~np.isnan(p)], kind="stable")
+    p, y = p[~np.isnan(p)][i], y[~np.isnan(p)][i]
+    good = np.flatnonzero((y.cumsum()/np.arange(1, len(p) + 1) >= precision) & np.r_[np.diff(p) != 0, True])
+    return precision_recall_at(p, y, p[good[-1]]) if len(good) else Threshold()
 
 # %% ../nbs/04c_thresholds.ipynb #622f27a1
 def split_boxes(
     boxes, # Box table
     s):    # A species
     "(n_boxes,) bool each: boxes that confirm `s`, that deny it, and of other species where `s` is not confirmed."
-    k, tp = boxes.species_id.to_numpy(), boxes.is_tp.to_numpy()
+    k, tp = boxes.species_id.to_numpy(), boxes.is_tp.to_numpy(bool)
     yes = (k == s) & tp
     there = boxes.recording_id.isin(boxes.recording_id[yes]).to_numpy() # where it calls, it may call in their boxes too
     return yes, (k == s) & ~tp, (k != s) & tp & ~there

@@ -18,7 +18,7 @@ from .cli import command
 from .core import (as_path, atomic_write, csv_escape, existing_path, InputError, load_json, local_path,
                           plain_name, plural, printable, progress, save_json, working)
 from .embedding_net import score_embeddings
-from .encoder import embed_recordings, embedding_path, encoder_label, SCORE_HOP
+from .encoder import embed_recordings, embedding_path, encoder_label, HOP_SECONDS, score_hop
 from .logmel import LogMel, normalize
 from .model import one_pass_fits, to_device
 from .parallel import parallel_map
@@ -107,12 +107,13 @@ def score_pass(
 def score_mel(
     nets,    # Dict of fold to `SpeciesNet`
     mel,     # (n_mels, frames) normalised log-mel on the networks' device
-    windows):# `Windows` with `one_pass` decided
+    windows):# `Windows`
     "Table of `fold`, first `frame` and `width` of each window, and their (n, n_species) logits."
-    keys, logits, n = [], [], mel.shape[1]
+    keys, logits, n, one_pass = [], [], mel.shape[1], windows.one_pass
+    if one_pass is None: one_pass = one_pass_fits(next(iter(nets.values())), windows.widths)
     mel = F.pad(mel, (0, max(32 - n, 0))) # fewer than 32 frames are too few for most networks
     for k, net in nets.items():
-        if windows.one_pass: res = score_pass(net, mel, windows.widths, windows.steps)
+        if one_pass: res = score_pass(net, mel, windows.widths, windows.steps)
         else: res = [score_tiles(net, mel, w, s) for w, s in zip(windows.widths, windows.steps)]
         for w, (starts, x) in zip(windows.widths, res):
             keys.append(pd.DataFrame(dict(fold=k, frame=starts, width=min(w, n))))
@@ -129,10 +130,12 @@ def _scores_table(start, end, fold, logits, species): # (n,) s twice; fold or fo
 def score_wave(
     run,      # `Run`
     wav,      # (n_samples,) tensor on any device, a block of a recording
-    windows,  # `Windows` with `one_pass` decided
+    windows,  # `Windows`
     start=0.):# Time of the first sample, in s
-    "Scores table of a waveform, without its recording id; None if it has no more samples than a Fourier window."
+    """Scores table of a waveform, without its recording id; None if it has no more samples than a Fourier window.
+    Raises `InputError` for more than one channel."""
     cfg = run.cfg
+    if wav.dim() != 1: raise InputError(f"a sound of shape {tuple(wav.shape)}: one channel, (n_samples,), is expected")
     if len(wav) <= cfg.n_fft: return None
     mel = LogMel(cfg).mel(wav.to(run.device)[None])
     keys, logits = score_mel(run.nets, normalize(mel, cfg.crop_frames, cfg.subtract_band_mean)[0], windows)
@@ -230,7 +233,7 @@ def _score_cluster(run, files, windows, scheduler, n_workers=None): # As `score_
 
 # %% ../nbs/05_tiled_inference.ipynb #1f551fb9
 def _score_features(run, files, store, n_workers=None, scheduler=""): # As `score_recordings`
-    errors = embed_recordings(run.cfg.model, files, store, n_workers, scheduler, SCORE_HOP)
+    errors = embed_recordings(run.cfg.model, files, store, n_workers, scheduler, score_hop(run.cfg.encoder))
     for k in files:
         if k in errors: yield Result(k, None, errors[k]); continue
         d = load_file(embedding_path(store, k))
@@ -320,7 +323,8 @@ def species_map(
     activation):# What turns logits into scores
     "(n_species, n_times) scores in [0, 1] every quarter of a tile, and the length of the recording in s."
     df = finest_scores(scores, activation)
-    p, t = expit(df[species_of(df)].to_numpy()), np.arange(df.start.min(), df.end.max(), (df.end - df.start).iloc[0]/4)
+    p, first, step = expit(df[species_of(df)].to_numpy()), df.start.min(), (df.end - df.start).iloc[0]/4
+    t = first + step*np.arange(int(np.ceil((df.end.max() - first)/step - 1e-6))) # no moment after the last window
     cover = (df.start.to_numpy() <= t[:, None] + 1e-6) & (t[:, None] + 1e-6 < df.end.to_numpy())
     return ((cover @ p)/cover.sum(1, keepdims=True)).T, df.end.max()
 
@@ -366,6 +370,7 @@ def score_folder(
     keep=True):       # Is the folder kept when the command has ended?
     "Write the missing scores of `files` into `store`; return a `Scored`."
     store.begin(settings, keep)
+    files = {k: as_path(f) for k, f in files.items()}
     todo, errors, seconds = store.todo(files), {}, 0.
     if old := sorted(k for k in todo if store.path(k).exists()):
         changed = "file (or scores) has" if len(old) == 1 else "files (or scores) have"
@@ -397,8 +402,9 @@ def season_windows(
     run):   # `Run`
     "Its rows that `rfcx_predict` makes too: an encoder's features for learning lie closer together."
     if not run.cfg.encoder: return scores
-    last = scores.groupby("recording_id").start.transform("max")
-    return scores[(scores.start % SCORE_HOP < 1e-6) | (scores.start == last)].reset_index(drop=True)
+    last, n = scores.groupby("recording_id").start.transform("max"), (scores.start/HOP_SECONDS).round() # of a window
+    mine = (n*HOP_SECONDS % score_hop(run.cfg.encoder) == 0) & ((scores.start - n*HOP_SECONDS).abs() < 1e-3)
+    return scores[mine | (scores.start == last)].reset_index(drop=True)
 
 # %% ../nbs/05_tiled_inference.ipynb #3f17f1c5
 def _requested_ids(path, cfg, found): # Data folder; `RunConfig`; dict of recording id to file. The ids to score
@@ -464,21 +470,22 @@ def predict(
     inputs,           # `Inputs`, from `resolve_inputs`
     run,              # `Run` from `load_run`
     out,              # Where predictions go
-    windows,          # `Windows` with `one_pass` decided
+    windows,          # `Windows`
     backend="auto",   # The flag of `choose_backend`
     waves="waves",    # Where a frozen encoder's features are kept
     n_workers=None,   # Recordings at a time
     scheduler="",     # Of a Dask cluster
     keep=True):       # Keep the table of scores?
     "Score a folder into `out`/scores, and list unreadable files in `out`/failures.csv; return the `Prediction`."
-    (data, found, ids), out = inputs, Path(out)
+    (data, found, ids), out, windows = inputs, Path(out), windows.fitted(run)
     store = Scores(out/"scores", run.species)
     run, n = with_backend(run, windows, backend, store.folder), len(run.nets)
     print(f"{plural(len(ids), 'recording')} of {data}, {plural(n, 'fold')} of {run.path.name} ({run.cfg.model}), "
           f"{_describe(run, windows)}, on {default_device()}")
     t, features = perf_counter(), None
     if run.cfg.encoder:
-        features = local_path(waves, "waves")/f"{data.name}-{encoder_label(run.cfg.model)}-{SCORE_HOP:g}s"
+        hop = score_hop(run.cfg.encoder)
+        features = local_path(waves, "waves")/f"{data.name}-{encoder_label(run.cfg.model)}-{hop:g}s"
     files, settings = {k: found[k] for k in ids if k in found}, score_settings(run, windows, data)
     done = score_folder(run, files, store, settings, windows, n_workers, features, scheduler, keep)
     t = perf_counter() - t

@@ -30,6 +30,7 @@ from sklearn.metrics import precision_recall_curve, roc_auc_score
 
 # %% ../nbs/05a_validate.ipynb #57b08bc0
 def _auc(x, yes, no): # (n,) scores; (n,) bool each. ROC-AUC of `yes` against `no`; nan if one of them is empty
+    yes, no = yes & np.isfinite(x), no & np.isfinite(x) # the others have no scores
     if not yes.any() or not no.any(): return np.nan
     return roc_auc_score(np.r_[np.ones(yes.sum()), np.zeros(no.sum())], np.r_[x[yes], x[no]])
 
