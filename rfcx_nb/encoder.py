@@ -214,7 +214,7 @@ def embed_file(
     src,             # Audio file
     encoder,         # An `Encoder`
     hop=HOP_SECONDS):# From window to window, in s
-    "(n,) float64 starts in s and (n, n_features) float16 features of the windows of a recording; raises `InputError`."
+    "(n,) float64 starts in s and (n, n_features) float16 features of a recording's windows; raises `InputError`."
     n, step, starts, feats = encoder.window, hop*encoder.sample_rate, [], []
     x, first, done = np.empty(0, np.float32), 0, 0 # samples kept; number of the first of them; windows that are computed
     def run(at): # starts within `x`
@@ -241,8 +241,8 @@ def _float16(encoder, x): # Its features, as they are kept; `InputError` if they
                          f"here {encoder.n_features} columns, are expected")
     with np.errstate(over="ignore"): res = x.astype(np.float16)
     if np.isfinite(res).all(): return res
-    raise InputError(f"the encoder {type(encoder).__name__} gives features that are no finite numbers, or beyond 65,504, "
-                     "the largest of float16: scale them")
+    raise InputError(f"the encoder {type(encoder).__name__} gives features that are no finite numbers, or beyond "
+                     "65,504, the largest of float16: scale them")
 
 # %% ../nbs/03b_encoder.ipynb #4d892133
 class Features(Parts):

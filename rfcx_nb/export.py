@@ -156,7 +156,8 @@ def max_abs_diff(
     def diff(wav):
         a, b = session.run(["logits"], {"wav": wav})[0], pass_logits(run, torch.from_numpy(wav), width, step).numpy()
         return np.abs(a - b).max() if a.shape == b.shape else np.inf
-    sizes = [(b, max(int(s*run.cfg.sample_rate), run.cfg.n_fft + 1)) for b, s in ((1, .1), (1, 1), (3, 2.71), (2, 7.13))]
+    shapes = (1, .1), (1, 1), (3, 2.71), (2, 7.13) # sounds, and seconds of each
+    sizes = [(b, max(int(s*run.cfg.sample_rate), run.cfg.n_fft + 1)) for b, s in shapes]
     return float(max(diff(.1*rng.randn(*o).astype(np.float32)) for o in sizes))
 
 # %% ../nbs/08_export.ipynb #bbe1f0be
