@@ -171,11 +171,12 @@ def check_page(
     seed,   # Of their order, and part of what the browser keeps the verdicts under
     names,  # Species to choose from for "another species"
     save="verdicts.csv"): # Name of the file that it saves
-    "The page to judge the clips that can be heard, in random order, as HTML; empty if there is none."
-    if df.empty: return ""
+    "The page to judge the clips that can be heard, in random order, as HTML, and their number; empty if there is none."
+    if df.empty: return "", 0
     clips = with_media(df.sample(frac=1, random_state=seed), files, most=np.inf) # any part of the window counts
+    if not clips: return "", 0
     about = f"Is any part of its call in the box? Draw {seed}, {plural(len(clips), 'clip')}, in random order."
-    return review_page(clips, df.species.iloc[0], about, names=names, one=True, save=save) if clips else ""
+    return review_page(clips, df.species.iloc[0], about, names=names, one=True, save=save), len(clips)
 
 # %% ../nbs/09c_check.ipynb #76bd9ec6
 VERDICT_COLS = ["recording", "start", "end", "low", "high", "species", "score", "verdict", "other", "note"]
@@ -186,18 +187,19 @@ def write_pages(
     seed,   # Of the draw
     names,  # Of all species
     folder):# Where they go
-    "Write a page with the clips of a draw for each species, and a csv unless it is there; return the pages."
-    pages = []
+    "Write a page with the clips of a draw for each species, and a csv unless it is there; dict of page to clips"
+    pages = {}
     for s, df in samples.items():
         name, df = df.species.iloc[0], df[df.seed == seed].drop(columns=["seed", "window"])
         stem = f"{s:02}_{file_name(name)[:40]}_{seed}"
-        text = check_page(df, files, seed, names, f"verdicts_{stem}.csv") # so that those of all pages fit into a folder
+        text, n = check_page(df, files, seed, names, f"verdicts_{stem}.csv") # so that those of all fit into a folder
         if not text:
-            print(f"  {name}: no clip left to judge")
+            print(f"  {name}: no clip {'left to judge' if df.empty else 'that can be heard'}")
             continue
-        pages.append(folder/f"{stem}.html")
-        with atomic_write(pages[-1]) as f: f.write_text(text, encoding="utf-8")
-        by_hand = pages[-1].with_suffix(".csv") # may be filled in already
+        page = folder/f"{stem}.html"
+        pages[page] = n
+        with atomic_write(page) as f: f.write_text(text, encoding="utf-8")
+        by_hand = page.with_suffix(".csv") # may be filled in already
         if not by_hand.exists(): write_boxes_csv(df.assign(verdict="", other="", note="")[VERDICT_COLS], by_hand)
     return pages
 
@@ -383,11 +385,16 @@ def _draw(season, check, wanted, n, seed, table, files, names, checks): # As in 
         raise InputError(f"seed {seed} has drawn {plural(other[0], 'clip')} already: give another --seed to add clips")
     check["draws"] += [dict(species=s, name=names[s], n=n, seed=seed) for s in wanted if s not in done]
     samples = sample_season(season, wanted, table, check["draws"], check["bins"])
+    clips = pd.concat([o[o.seed == seed] for o in samples.values()])
+    if len(clips) and not clips.recording.isin(files).any():
+        raise InputError(f"none of the recordings with clips, such as {clips.recording.iloc[0]}, is in the folder of "
+                         "recordings: say by --recordings where they are")
     checks.mkdir(exist_ok=True)
     save_json(check, checks/"check.json")
     pages = write_pages(samples, files, seed, names, checks)
-    most = max((o.seed == seed).sum() for o in samples.values())
-    print(f"{checks}: {plural(len(pages), 'page')} of {plural(most, 'clip')}, from "
+    most, n_clips = clips.species.value_counts().max(), sorted({*pages.values()} or {0}) # drawn; of each page
+    several = f"{n_clips[0]} to " if len(n_clips) > 1 else ""
+    print(f"{checks}: {plural(len(pages), 'page')} of {several}{plural(n_clips[-1], 'clip')}, from "
           f"{plural(season.windows.recording.nunique(), 'recording')}; judge them, move what the pages save into "
           "a folder, and give that to rfcx_check --verdicts")
     if most < n: print(f"  not {plural(n, 'clip')}: each window is drawn once, of {len(season.windows)} in all")
@@ -401,7 +408,7 @@ def _judge(season, check, verdicts, said, wanted, table, precision, widths, chec
     judged = {s: j for s, j in judge_season(season, samples, said, check["bins"]).items() if s in wanted}
     if not judged:
         of = f" of {', '.join(table.species.iloc[wanted])}" if len(wanted) < len(table) else ""
-        raise InputError(f"{verdicts} holds no yes and no no{of}: judge some clips first")
+        raise InputError(f"{verdicts} holds neither a yes nor a no{of}: judge some clips first")
     write_boxes_csv(said[VERDICT_COLS], kept)
     field = field_table(judged, table, precision, check["weights"], widths, season_id(season.sources))
     whole, old = _keep_others(field.round(5), folder/"field.csv")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DETECTION_COLS', 'WRITERS', 'Merged', 'merge_windows', 'detect', 'Writer', 'parse_formats', 'write_detections',
-           'detection_thresholds', 'kept_scores', 'rfcx_detect']
+           'can_report', 'detection_thresholds', 'kept_scores', 'rfcx_detect']
 
 # %% ../nbs/06_detections.ipynb #f54496b2
 from .annotations import write_audacity, write_boxes_csv, write_per_recording, write_raven
@@ -15,7 +15,7 @@ from .core import (atomic_write, InputError, local_path, MISSING, plain_name, pl
 from .metrics import RATE_COLS
 from .run_thresholds import field_thresholds
 from .runs import load_run
-from .scores import (checked_recordings, finest_scores, GAP, read_note, read_settings, read_source, Scores,
+from .scores import (checked_sources, finest_scores, GAP, read_note, read_settings, read_source, Scores,
                             season_id, species_of, UNLISTED)
 from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Windows
 import os, shutil
@@ -155,6 +155,10 @@ def _detect_all(parts, table, activation, gap, min_length): # Recording id to fi
     return pd.concat([detect(pd.read_parquet(f), table, activation, gap, min_length) for f in files], ignore_index=True)
 
 # %% ../nbs/06_detections.ipynb #18acdd11
+def can_report(t): # Thresholds of a run, perhaps with what was heard in the field
+    "Series: is there a threshold, and not one above all boxes of the species?"
+    return t.threshold.notna() & ((t.box_recall != 0) | t.reindex(columns=["recall"]).recall.notna())
+
 def detection_thresholds(
     run,           # `Run`
     threshold=None,# One for all species
@@ -167,7 +171,7 @@ def detection_thresholds(
         better = "rfcx_check" if run.cfg.n_folds == 1 else "rfcx_validate"
         print(f"nobody has validated this run: every threshold is .5 of an uncalibrated score ({better} finds better "
               "ones, or set --threshold)")
-    for r in t[t.threshold.isna()].itertuples():
+    for r in t[t.threshold.isna() | ~can_report(t)].itertuples():
         print(f"  {r.species}: {'no confirmed box: never reported' if r.note == 'not validated' else r.note}")
     if t.threshold.isna().all():
         print("no species has a threshold: judge clips with rfcx_check, which draws them below thresholds too, or "
@@ -221,22 +225,25 @@ def _check_widths(widths, folder): # --tile_width; folder of scores that are the
 def _judged_here(seasons, out, parts): # Series of species to season; folder; files of scores -> here? None: not known
     seasons = seasons.mask(seasons.isin(MISSING), "")
     if not seasons.any(): return seasons.map(lambda s: None)
-    sources, drawn = {k: read_source(f) for k, f in parts.items()}, checked_recordings(out)
-    here, part = season_id(sources), season_id({k: sources[k] for k in drawn if k in sources})
-    other, later = seasons.index[~seasons.isin(("", here, part))], len(sources) - len(drawn)
-    if len(other):
+    sources = {k: read_source(f) for k, f in parts.items()}
+    drawn = {k: o or sources.get(k, ()) for k, o in checked_sources(out).items()}
+    here, mine = seasons.eq(season_id(sources)), seasons.eq(season_id(drawn)) # of these, and of the draw in this folder
+    same = [k for k, o in drawn.items() if k in sources and season_id({k: o}) == season_id({k: sources[k]})]
+    here |= mine & (len(same) >= .9*len(set(drawn) | set(sources))) # a few came or went
+    of = f"of {plural(len(drawn), 'recording')} whose clips were judged, {len(same)} are among the {len(sources)} here"
+    if len(other := seasons.index[~here & ~mine & (seasons != "")]):
+        print(f"  {', '.join(other)}: clips of other recordings were judged, so here precision and recall may differ")
+    if (mine & (here | (len(same) > 0))).any() and len(same) < max(len(drawn), len(sources)):
+        print(f"  {of}: precision and recall are of those that were judged")
+    if (~here & (seasons != "")).any():
         first = f"move {out}/check away; then " if drawn else ""
-        print(f"  {', '.join(other)}: clips of other recordings were judged, so here precision and recall may differ: "
-              f"{first}rfcx_check --out {out} draws clips of these")
-    if later > 0 and seasons.eq(part).any():
-        print(f"  {plural(later, 'recording')} came after the draw of the clips: precision and recall are of the other "
-              f"{len(drawn)}. To judge clips of all, move {out}/check away; then rfcx_check --out {out}")
-    return seasons.eq(here).astype(object).where(seasons != "", None)
+        print(f"  to judge clips of all recordings here: {first}rfcx_check --out {out}")
+    return here.astype(object).where(seasons != "", None)
 
 def _note(run, out, parts, table, gap, min_length, left): # Folders; files of scores; thresholds; s; s; scores left out
     t = table.set_index("species")
     field = t.reindex(columns=RATE_COLS)
-    limit = t.threshold.where((t.box_recall != 0) | field.recall.notna()) # above all of its boxes, it finds nothing
+    limit = t.threshold.where(can_report(t))
     used = limit.astype(object).where(limit.notna(), None).to_dict() # JSON has no nan
     band = {s: [low, high] for s, low, high in zip(t.index, t.low.astype(float), t.high.astype(float))}
     how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, band=band, left_out=left)
@@ -295,6 +302,6 @@ def rfcx_detect(
     found = set(df.species)
     print(f"{out}: {plural(len(df), 'detection')} of {len(found)} of {len(table)} species in "
           f"{plural(len(p.parts), 'recording')}; {p.said}")
-    silent = table.species[table.threshold.notna() & ~table.species.isin(found)] # those without one were named before
+    silent = table.species[can_report(table) & ~table.species.isin(found)] # the others were named before
     if len(silent): print(f"  no detection of {', '.join(silent)}")
     return not p.errors

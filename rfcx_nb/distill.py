@@ -64,6 +64,8 @@ def adopt_thresholds(
         slope, intercept = table.loc[s, ["slope", "intercept"]].astype(float)
         table.loc[s, ["slope", "intercept"]] = slope*a, slope*b + intercept
     judged = table.reindex(columns=RATE_COLS).precision.notna() # by a check, whose figures are not the student's
+    judged &= table.note.str.startswith("threshold from the field") # else it is still that of the boxes
+    table.loc[judged, ["box_precision", "box_recall", "boxes"]] = np.nan, np.nan, 0 # they are of another threshold
     note = [", from its check of the field" if k else f"; {o}" if o else "" for k, o in zip(judged, table.note)]
     return table[THRESHOLD_COLS].assign(note=[f"threshold of {name}{o}" for o in note])
 

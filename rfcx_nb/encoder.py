@@ -214,9 +214,9 @@ def embed_file(
     src,             # Audio file
     encoder,         # An `Encoder`
     hop=HOP_SECONDS):# From window to window, in s
-    "(n,) float64 starts in s and (n, n_features) float16 features of a recording's windows; raises `InputError`."
+    "(n,) float64 starts in s and (n, n_features) float16 features of the windows; raises `InputError`."
     n, step, starts, feats = encoder.window, hop*encoder.sample_rate, [], []
-    x, first, done = np.empty(0, np.float32), 0, 0 # samples kept; number of the first of them; windows that are computed
+    x, first, done = np.empty(0, np.float32), 0, 0 # samples kept; number of the first; windows that are computed
     def run(at): # starts within `x`
         if len(at): feats.append(_float16(encoder, encoder.in_batches(x[s:s+n] for s in at)))
         starts.extend((first + s)/encoder.sample_rate for s in at)

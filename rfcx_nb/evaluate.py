@@ -96,11 +96,16 @@ FIGURES = ["precision", "recall", "f1", "ap"]
 def figure_row(
     x,   # (n_resamples, 4) from `event_figures`; the first row is the value
     n,   # Recordings, or sites, with a call
+    heard,# Recordings, or sites, with a detection
     level=.9): # Of the intervals
-    "Dict of each figure with its bounds."
+    "Dict of each figure with its bounds; a precision or recall of 0 or 1 has one, by the number of recordings."
     res = {}
     for k, v in zip(FIGURES, x.T):
-        low, high = bootstrap_bounds(v[1:], n, level)
+        m = heard if k == "precision" else n
+        low, high = bootstrap_bounds(v[1:], m, level)
+        if k in ("precision", "recall") and v[0] in (0, 1) and low != low and m: # all resamples agree
+            bound = ((1 - level)/2)**(1/m) # a true value below it gives no error in all of them in 5 % of the cases
+            low, high = (bound, 1.) if v[0] else (0., 1 - bound)
         res |= {k: v[0], f"{k}_low": low, f"{k}_high": high}
     return res
 
@@ -121,17 +126,17 @@ def evaluate(
     rows, xs = [], []
     for s in sorted(set(e.species) | set(d.species)):
         ds, es = d[d.species == s], e[e.species == s]
-        x, n = event_figures(ds, es, weights, place), es.recording.map(group).nunique()
+        x, n = event_figures(ds, es, weights, place), [o.recording.map(group).nunique() for o in (es, ds)]
         counts = dict(recordings=es.recording.nunique(), calls=len(es), detections=len(ds))
-        rows.append(dict(species=s) | counts | figure_row(x, n, level))
+        rows.append(dict(species=s) | counts | figure_row(x, *n, level))
         if len(es): xs.append(x)
-    n = e.recording.map(group).nunique()
+    n = [o.recording.map(group).nunique() for o in (e, d)]
     total = dict(recordings=e.recording.nunique(), calls=len(e), detections=len(d))
-    rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), n, level))
+    rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), *n, level))
     x = np.stack(xs)
     x[..., 0] = np.where(np.isnan(x[..., 1]), np.nan, np.nan_to_num(x[..., 0])) # 0 if it called and was never detected
     mean = np.ma.masked_invalid(x).mean(0).filled(np.nan) # of the species that have a call in the resample
-    rows.append(dict(species="mean of species") | total | figure_row(mean, n, level))
+    rows.append(dict(species="mean of species") | total | figure_row(mean, n[0], n[0], level)) # silence counts
     return pd.DataFrame(rows)
 
 # %% ../nbs/10a_evaluate.ipynb #b30eae1d
@@ -141,7 +146,8 @@ def _read_truth(
     recordings,# Their folder, for messages
     label="",  # Column with the species, if it has an unusual name
     names=""): # csv of species_id and name, for tables with numbers
-    "All calls of the test set: recording, start, end, species; raises `InputError` for a row that cannot be used."
+    """All calls of the test set: recording, start, end, species, and a dict of recording id to error; raises
+    `InputError` for a row that cannot be used."""
     df, wrong = read_tables(boxes, label)
     if wrong: raise InputError(wrong[0][3])
     seconds, bad = durations(found)
@@ -154,21 +160,19 @@ def _read_truth(
     for o in df[df.wrong != ""].itertuples(): raise InputError(f"{o.table}, row {o.row}: {o.wrong}")
     if not len(df): raise InputError(f"{boxes} names no call")
     df = df.assign(recording=df.recording_id)[["recording", "start", "end", "species"]].reset_index(drop=True)
-    if not names: return df
+    if not names: return df, bad
     by = {str(v): k for k, v in read_species_ids(existing_path(names, "a table of species_id and name")).items()}
     df["species"] = df.species.str.replace(r"\.0+$", "", regex=True) # as a spreadsheet may have saved it
     odd = set(df.species) - set(by)
     if odd: raise InputError(f"{names} has no species_id {min(odd)}, which the truth names")
-    return df.assign(species=df.species.map(by))
+    return df.assign(species=df.species.map(by)), bad
 
 # %% ../nbs/10a_evaluate.ipynb #a500b7c7
 def _describe_figures(t): # Row of `evaluate`
     "One line for a person."
     def show(k):
-        v, low = getattr(t, k), getattr(t, f"{k}_low")
-        if v in (0, 1) and low != low and k in ("precision", "recall"):
-            bound = .05**(1/max(t.recordings, 1)) # a true value below it gives no error at all in 5 % of the test sets
-            return f"{v:.2f} (at {'least' if v else 'most'} {abs(1 - v - bound):.2f})"
+        v, low, high = (getattr(t, f"{k}{o}") for o in ("", "_low", "_high"))
+        if v in (0, 1) and v in (low, high): return f"{v:.2f} (at {f'least {low:.2f}' if v else f'most {high:.2f}'})"
         return "-" if v != v else rate_text(t, k)
     return (f"  {t.species}: {plural(t.calls, 'call')} in {plural(t.recordings, 'recording')}, "
             f"{plural(t.detections, 'detection')}; precision {show('precision')}, "
@@ -196,7 +200,7 @@ def rfcx_evaluate(
     found = find_recordings(recordings)
     if f.is_dir(): f = f/"detections.csv"
     out, d = output_file(out, "--out", f, truth, names), read_detections(f)
-    e = _read_truth(truth, found, recordings, label, names)
+    e, unread = _read_truth(truth, found, recordings, label, names) # these have been named
     known = read_note(f.parent).get("threshold") if f.name == "detections.csv" else None # for each species of the run
     names_of_run = sorted(known or set(d.species))
     if names_of_run and set(names_of_run).isdisjoint(e.species):
@@ -217,7 +221,9 @@ def rfcx_evaluate(
     if f.parent == as_path(detections):
         late, bad = set(found) - set(scored_recordings(f.parent, found)), read_failures(f.parent)
         missed = "so calls there count as missed"
-        if o := late & bad: print(f"  {plural(len(o), 'recording')}, such as {min(o)}: could not be read, {missed}")
+        if o := late & bad - set(unread):
+            print(f"  {plural(len(o), 'recording')}, such as {min(o)}: left out by rfcx_detect (see failures.csv), "
+                  f"{missed}")
         if o := late - bad:
             print(f"  {plural(len(o), 'recording')}, such as {min(o)}: not scored, {missed}; run rfcx_detect again")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")

@@ -8,12 +8,13 @@ __all__ = ['QUERY_COLS', 'MAX_SECONDS', 'COLUMNS', 'is_clip', 'read_clip', 'read
            'same_recordings', 'cut_long', 'audible', 'rfcx_find']
 
 # %% ../nbs/09a_find.ipynb #876952eb
+from .annotations import write_boxes_csv
 from .cli import command
 from .core import (as_path, existing_path, InputError, local_path, MAX_RATE, plain_name, plural, printable,
                           save_json, working)
 from .crops import labelled_boxes, read_boxes, species_names, window_targets
 from .detections import DETECTION_COLS, parse_formats, write_detections
-from .import_boxes import check_rows, match_recordings, read_tables
+from .import_boxes import check_rows, highest_khz, match_recordings, read_tables
 from .parallel import file_fingerprint, same_content
 from .preprocess import AUDIO_EXTS, find_recordings, real_path
 from .recordings import durations
@@ -38,6 +39,8 @@ def read_clip(
     sizes, bad = durations({k: file})
     if bad: raise InputError(bad[k])
     seconds, top = sizes[k]
+    if 0 < (edge := max(low, high)) <= highest_khz(pd.Series([top]))[0]:
+        raise InputError(f"low {low:g} and high {high:g} seem to be in kHz: give them in Hz, such as {1000*edge:g}")
     high = min(high or top, top)
     if not 0 <= low < high:
         raise InputError(f"low {low:g} and high {high:g} Hz must lie in order between 0 and {top:g}")
@@ -331,6 +334,8 @@ def rfcx_find(
         if next: df = suggest(ear, maps, judged, q, next, same_recordings(sources, files))
         else: df = find_species(ear, maps, judged, q, n, deny)
         write_detections(df, out, formats)
+        table = pd.DataFrame(list((lost | errors).items()), columns=["recording", "error"])
+        write_boxes_csv(table, out/"failures.csv")
         save_json(dict(data=str(data.resolve())), out/"scores"/"_how.json") # for rfcx_report
     what = (f"{plural(len(df), 'window')} to hear next" if next else
             f"{plural(len(df), 'place')} like {q.species[q.is_tp].nunique()} species")

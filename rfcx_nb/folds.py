@@ -14,7 +14,7 @@ from .core import (as_path, atomic_write, csv_escape, InputError, Number, plural
 from .crops import BOX_COLS
 from .parallel import parallel_map
 from .preprocess import find_recordings, open_audio
-from .recordings import durations, path_parts, site_folders
+from .recordings import durations, path_parts, site_folders, site_of
 import os, warnings
 from collections import defaultdict
 from contextlib import nullcontext
@@ -56,6 +56,9 @@ def folders_of(ids): # Recording ids, such as north/a7/rec_01
     depth = len(os.path.commonprefix(list(parts.values())))
     return {k: p[depth] for k, p in parts.items() if len(p) > depth}
 
+def _named_sites(ids): # Recording ids -> dict of id to what is before the time in its file's name, if anything
+    return {k: s for k in ids if (s := site_of(k.rsplit("/", 1)[-1]))}
+
 def group_ids(
     ids,        # Recording ids, such as north/a7/rec_01
     n_folds,    # Number of folds
@@ -64,7 +67,8 @@ def group_ids(
     "Dict of recording id to group, and one sentence that names the grouping."
     ids, sites, why = sorted(ids), sites or {}, [why] if why else []
     for name, known, extra in (("site", {k: sites[k] for k in ids if k in sites}, "recordings.csv: "),
-                               ("folder", folders_of(ids), "")):
+                               ("folder", folders_of(ids), ""),
+                               ("site", _named_sites(ids), "of the file names: ")):
         n = len(set(known.values()))
         if n >= n_folds:
             alone = len(ids) - len(known)

@@ -131,10 +131,10 @@ DAY = re.compile(r"[-_. ]*(?<!\d)(?:19|20)\d\d([-_./]?)(?:0[1-9]|1[0-2])\1(?:0[1
                  r"(?:[-_T .$]?(?!(?:19|20)\d\d[-_.]\d\d[-_.]\d\d)(?:[01]\d|2[0-3])[-_:.h]?[0-5]\d" # 05:30
                  r"(?:[-_:.m]?[0-5]\d)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)")
 
-MONTH = re.compile(r"(?<![^/])(?:19|20)\d\d[-_./](?:0[1-9]|1[0-2])(?![^/])") # A folder 2024-06, or 06 in 2024
+MONTH = re.compile(r"(?<![^/])(?:19|20)\d\d(?:[-_./](?:0[1-9]|1[0-2]))?(?![^/])") # A folder 2024-06, 06 in 2024, 2024
 
 def site_folders(name): # Recording id, such as north/a7/2024-06-01/rec_01
-    "List of its folders without days and months."
+    "List of its folders without days, months and years."
     folders = name.split("/")[:-1]
     rest = MONTH.sub("", DAY.sub("", "/".join(folders))).split("/")
     return [s for s in (o if o in folders else o.lstrip("-_. ") for o in rest) if s]
@@ -337,9 +337,11 @@ def unknown(df): # From `recordings_table`
                        "hours and days, unless --table gives the start"),
                       (df.site == "", "no site, so counted as one site without a name"),
                       (~lost & df.duplicated(["site", "start"], keep=False), "the same start as another "
-                       "one of the site, perhaps that of a folder, so hours and days count both"),
+                       "one of the site, so hours and days count both; if these are several recorders, say by --site "
+                       "or --table which is which"),
                       (df.utc_offset.isna() & df.start.notna(),
-                       "no UTC offset, so times are those of the recorder's clock")):
+                       "no UTC offset, so times are those of the recorder's clock, whatever --timezone says; --table "
+                       "with utc_offset gives it (0 for a clock in UTC)")):
         if bad.any():
             of = f"{bad.sum()} of {plural(len(df), 'recording')}"
             res.append(f"{of}, such as {df.recording[bad].iloc[0]}: {what}")

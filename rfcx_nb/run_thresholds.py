@@ -121,11 +121,13 @@ def field_thresholds(
         if odd.any():
             print(f"  {f} is of other {what} for {', '.join(df.species[odd])}: here the thresholds of the boxes count")
     df, table = df[~other & ~wide], table.copy()
+    df = df[df.index.isin(table.index)]
+    table.loc[df.index, DENSITY_COLS] = df[DENSITY_COLS].astype(float) # from the clips alone, whatever the threshold
+    table.loc[df.index, "season"] = df.get("season", pd.Series("", df.index))
     for i, o in df[df.logit.isna() & table.threshold.reindex(df.index).notna().to_numpy()].iterrows():
         box = pd.to_numeric(o.reindex([f"box_{k}" for k in PRECISION_COLS]), errors="coerce").to_numpy()
         if np.isnan(box[0]): continue
-        table.loc[i, PRECISION_COLS], table.loc[i, DENSITY_COLS] = box, o[DENSITY_COLS].astype(float)
-        table.loc[i, "season"] = o.get("season", "")
+        table.loc[i, PRECISION_COLS] = box
         print(f"  {table.species[i]}: the threshold of the boxes; by {plural(o.judged, 'clip')} of the field, "
               f"{o.date}, its precision is {with_interval(*box, '.2f')}")
     df = df[df.logit.notna()]
@@ -138,7 +140,6 @@ def field_thresholds(
                 f"precision {rate_text(o, 'precision')}")
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
         table.loc[i, RATE_COLS] = o[RATE_COLS].astype(float)
-        table.loc[i, "season"] = o.get("season", "")
         print(f"  {t.species}: {note}; its scores are {'probabilities of windows' if sure else 'no probabilities'}")
     return table
 

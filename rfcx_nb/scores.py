@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KEYS', 'GAP', 'UNLISTED', 'species_of', 'activate', 'window_seconds', 'recording_scores', 'submission',
            'read_submission', 'finest_scores', 'box_scores', 'read_settings', 'read_note', 'read_source', 'season_id',
-           'checked_recordings', 'other_sound', 'scored_recordings', 'Scores']
+           'checked_sources', 'other_sound', 'scored_recordings', 'Scores']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
 from .core import InputError, load_dict, read_csv_table, save_json
@@ -128,10 +128,11 @@ def season_id(sources): # Dict of recording id to what its scores were made from
     known = {k: [o for i, o in enumerate(s) if i != 1] for k, s in sources.items()} # without the time of writing
     return sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
 
-def checked_recordings(out): # Folder of detections
-    "Names of the recordings that `rfcx_check` drew its clips from; empty if it has drawn none."
-    f = Path(out)/"check"/"check.json"
-    return list(load_dict(f, "move its folder away").get("recordings") or ())
+def checked_sources(out): # Folder of detections
+    """Dict of the recordings that `rfcx_check` drew its clips from to what their scores were made from then (empty
+    where an earlier version did not note it); empty if it has drawn none."""
+    check = load_dict(Path(out)/"check"/"check.json", "move its folder away")
+    return dict.fromkeys(check.get("recordings") or (), ()) | (check.get("sources") or {})
 
 def other_sound(
     then,# What scores were made from, as `Scores` notes it: size, time, checksum, suffix

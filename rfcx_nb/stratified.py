@@ -209,9 +209,11 @@ def choose_threshold(
         if not len(best): return dict(logit=np.nan, more=0, note=f"fewer than {MIN_CLIPS} clips are judged")
         o = best.loc[best.precision.idxmax()]
         yes = judged.y[judged.x[judged.rows] >= o.logit].sum()
-        return o.to_dict() | dict(logit=np.nan, more=0,
-                                  note=f"no threshold with {MIN_CLIPS} clips above it reaches {precision:g}; above the "
-                                       f"best, {yes} of {int(o.clips)} clips hold a call")
+        note = (f"{yes} of {yes} clips above the best threshold hold a call, too few to be sure of {precision:g} "
+                "(another --seed draws more)" if yes == o.clips else
+                f"no threshold with {MIN_CLIPS} clips above it reaches {precision:g}; above the best, {yes} of "
+                f"{int(o.clips)} clips hold a call")
+        return o.to_dict() | dict(logit=np.nan, more=0, note=note)
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
 

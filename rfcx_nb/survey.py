@@ -17,6 +17,7 @@ from .plot import panels
 from .recordings import has_guano, read_recordings, recordings_table, sites_of, unknown
 from .report import read_detections, read_failures, recordings_of
 from .scores import read_note, read_settings, scored_recordings
+import datetime, re
 from contextlib import suppress
 from importlib.util import find_spec
 from zoneinfo import ZoneInfo
@@ -27,27 +28,39 @@ from matplotlib.ticker import MaxNLocator
 # %% ../nbs/10_survey.ipynb #46205ee7
 def _four_digits(x): return x.map("{:.4g}".format).astype(float) # Series; a rare species keeps its digits
 
-def effort(df): # From `recordings_table`
+def _moments(df, seconds, zone): # Rows with a start and an offset; s after it; `ZoneInfo` or None -> by the clock there
+    t = df.start + pd.to_timedelta(seconds, unit="s")
+    if zone is None or not len(df): return t
+    utc = (t - pd.to_timedelta(df.utc_offset, unit="h")).dt.tz_localize("UTC") # to and from summer time
+    return utc.dt.tz_convert(zone).dt.tz_localize(None).fillna(t)
+
+def effort(
+    df,        # From `recordings_table`
+    zone=None):# `ZoneInfo` of its times, which may change to summer time within a recording
     "A row per site, date and hour of the day with its recorded `hours`; without a start, no date and the hour -1."
     rows = [(o.site, pd.NaT, -1, o.seconds/3600) for o in df[df.start.isna()].itertuples()]
-    for o in df[df.start.notna()].itertuples():
-        t, end = o.start, o.start + pd.Timedelta(seconds=o.seconds)
-        while t < end:
-            cut = min(t.floor("h") + pd.Timedelta(hours=1), end)
-            rows.append((o.site, t.normalize(), t.hour, (cut - t)/pd.Timedelta(hours=1)))
-            t = cut
+    left = df[df.start.notna()].assign(done=0.)
+    while len(left): # an hour of each recording at a time
+        t = _moments(left, left.done, zone)
+        rest = 3600 - (t - t.dt.floor("h"))/pd.Timedelta(seconds=1)
+        part = np.minimum(rest, left.seconds - left.done)
+        rows += zip(left.site, t.dt.normalize(), t.dt.hour, part/3600)
+        left = left.assign(done=left.done + part)
+        left = left[left.done < left.seconds - 1e-6]
     res = pd.DataFrame(rows, columns=["site", "date", "hour", "hours"])
     return res.groupby(["site", "date", "hour"], as_index=False, dropna=False).hours.sum()
 
 # %% ../nbs/10_survey.ipynb #b4d47696
 def place_detections(
     detections, # As `rfcx_detect` writes them
-    df):        # From `recordings_table`
+    df,         # From `recordings_table`
+    zone=None): # As for `effort`
     "`detections` with site, date and hour of the day; those outside the recordings of `df` are left out."
-    began = df[["recording", "site", "start", "seconds"]].rename(columns=dict(start="began"))
+    began = df[["recording", "site", "start", "utc_offset", "seconds"]].rename(columns=dict(start="began"))
     d = detections.merge(began, on="recording")
-    d = d[d.start < d.seconds].drop(columns="seconds")
-    t = d.began + pd.to_timedelta(d.start, unit="s")
+    d = d[d.start < d.seconds]
+    t = _moments(d[["began", "utc_offset"]].rename(columns=dict(began="start")), d.start, zone)
+    d = d.drop(columns=["seconds", "utc_offset"])
     return d.assign(time=t, date=t.dt.normalize(), hour=t.dt.hour.fillna(-1).astype(int))
 
 # %% ../nbs/10_survey.ipynb #86590651
@@ -294,6 +307,15 @@ def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores;
               "so not counted as effort; run rfcx_detect with --path again")
     return res
 
+def _read_zone(name): # Of a time zone, or an offset -> `ZoneInfo`, or a fixed `timezone`
+    if m := re.fullmatch(r"(?:UTC|GMT)? *([+-])(\d{1,2})(?::?([0-5]\d))?", name.strip(), re.IGNORECASE):
+        hours = int(m[2]) + int(m[3] or 0)/60
+        if hours <= 14: return datetime.timezone(datetime.timedelta(hours=-hours if m[1] == "-" else hours))
+    try: return ZoneInfo(name)
+    except Exception:
+        raise InputError(f"timezone is {name}: give a name such as America/Puerto_Rico, or an offset such as "
+                         "UTC-4") from None
+
 # %% ../nbs/10_survey.ipynb #f28c78c3
 def _write_survey(
     df,    # From `recordings_table`
@@ -304,11 +326,12 @@ def _write_survey(
     rule,  # Is there a rule?
     names, # Of the species
     out,   # Folder
-    deaf=()): # From `out_of_range`
+    deaf=(), # From `out_of_range`
+    zone=None): # As for `effort`
     "Write the tables and pictures of a survey; return the summary."
     _remove_earlier(out)
     _write_table(e, out/"effort")
-    own = {s: effort(df[~o]) for s, o in dict(deaf).items()}
+    own = {s: effort(df[~o], zone) for s, o in dict(deaf).items()}
     for by in ("hour", "date", "site"): _write_table(rates(d, e, by, names, own), out/f"by_{by}")
     hours = effort_matrix(e)
     with atomic_write(out/"effort_matrix.csv") as f: hours.round(4).rename(csv_escape).to_csv(f, na_rep="NA")
@@ -352,7 +375,8 @@ def rfcx_survey(
     table:str="",
     # Pattern of the site in a recording's name, such as "(SMA\\d+)_"; if empty, its folders, or what is before the time
     site:str="",
-    timezone:str="",   # Name of the time zone, such as America/Puerto_Rico; starts with a known offset are converted
+    # Name of the time zone, such as America/Puerto_Rico, or UTC-4; starts with a known offset are converted
+    timezone:str="",
     k:int=1,           # Detections that make a species present in a recording
     floor:float=0.,    # Least score of each of them
     within:float=0.):  # s in which they begin; 0: anywhere in the recording
@@ -360,24 +384,24 @@ def rfcx_survey(
     if k < 1: raise InputError(f"k is {k}: it must be at least 1")
     if not 0 <= floor <= 1: raise InputError(f"floor is {floor}: it must be from 0 to 1")
     if within < 0: raise InputError(f"within is {within}: it must be at least 0")
-    try: zone = ZoneInfo(timezone) if timezone else None
-    except Exception:
-        raise InputError(f"timezone is {timezone}: give a name such as America/Puerto_Rico or Etc/GMT+4") from None
+    zone = _read_zone(timezone) if timezone else None
     path = existing_path(local_path(path, "--path"), "a folder that rfcx_detect --format csv wrote")
     _check_detections(path)
     found, files, failed = read_detections(path/"detections.csv"), recordings_of(path, recordings), read_failures(path)
     given = read_recordings(table, sites_of(list(files), site)) if table else None
     df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
     if not len(df): raise InputError(f"of {plural(len(files), 'recording')}, none can be read")
-    e, d = effort(df), place_detections(found, df)
+    e, d = effort(df, zone), place_detections(found, df, zone)
     limits = read_note(path).get("threshold", {}) # a species without one is never reported, so its 0 would say nothing
     names = sorted({*d.species, *(s for s, v in limits.items() if v is not None)})
+    if within and k == 1: print("  --within counts only with --k above 1")
     rule, keys = k > 1 or floor > 0, present(d, k, floor, within or np.inf)
     counts = d[np.array([o in keys for o in zip(d.recording, d.species)], bool) & (d.score >= floor)]
+    field = field_rates(path)
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
         deaf = out_of_range(df, read_note(path).get("band", {}))
-        summary = _write_survey(df, d, e, counts, field_rates(path), rule, names, path/"survey", deaf)
+        summary = _write_survey(df, d, e, counts, field, rule, names, path/"survey", deaf, zone)
     for s in unknown(df): print(f"  {printable(s)}")
     waves = [f for i in df.drop_duplicates("site").recording if str(f := files[i]).lower().endswith(".wav")]
     if not find_spec("guano") and (said := next(filter(has_guano, waves), None)):
@@ -394,6 +418,10 @@ def rfcx_survey(
               "it (effort and effort_matrix count them)")
     here = summary.detections > 0
     for t in summary[here].itertuples(): print(_describe_species(t))
+    known = field.index[field.density.notna() & field.judged_here.ne(False)]
+    for s in sorted(set(limits) - set(names)):
+        rate = f"; calls in {rate_text(field.loc[s], 'density', '.2%')} of the windows" if s in known else ""
+        print(f"  {s}: no threshold that anything can reach, so it is in no table{rate}")
     if not here.all():
         print(f"  no detection{' that meets the rule' if rule else ''} of {', '.join(summary.species[~here])}: 0 in "
               "summary and occupancy/")

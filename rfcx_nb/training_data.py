@@ -56,7 +56,8 @@ def run_species(
     named = species_names(path, n)
     if cfg.species[:len(now)] != now:
         raise InputError(f"the tables in {path} name {len(now)} species, and the run has learned {n}: "
-                         "a network cannot learn more species later, choose another --model_name")
+                         "a network cannot learn more species later, choose another --model_name; if some are old or "
+                         f"misspelt names, remove {path}/species.csv and import the boxes again")
     if any(named[k] == f"s{k}" for k in range(len(now), n)):
         raise InputError(f"the tables in {path} name {len(now)} species, and the run has learned {n}: give the data "
                          "that the run was trained with, or name all its species in species.csv")

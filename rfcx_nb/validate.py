@@ -228,8 +228,8 @@ def rfcx_validate(
     plt.close(fig)
     write_model_card(folder)
     _print_report(report, table, precision, folder)
-    others = f" and against other species {report.rank_auc.mean():.3f}" if len(names) > 1 else ""
-    print(f"proxy {mean_auc(report):.3f}: mean of ROC-AUC confirmed against denied {report.auc.mean():.3f}{others}, "
-          f"out of fold, {plural(len(boxes), 'box', 'boxes')}, "
+    parts = {"confirmed against denied": report.auc.mean(), "against other species": report.rank_auc.mean()}
+    said = " and ".join(f"{k} {v:.3f}" for k, v in parts.items() if v == v) or "without boxes to compare"
+    print(f"proxy {mean_auc(report):.3f}: mean of ROC-AUC {said}, out of fold, {plural(len(boxes), 'box', 'boxes')}, "
           f"{held.scores.fold.nunique()} of {run.cfg.n_folds} folds; {folder/'validation.csv'}, {folder/'curves.png'}")
     return mean_auc(report)
