@@ -8,6 +8,7 @@ __all__ = ['PART', 'BODY', 'mix_sounds', 'mixture_features', 'FeatureHead', 'imi
 
 # %% ../nbs/04d_imitate.ipynb #10ef7ebe
 from .backbones import write_tensors
+from .checkpoint import fit
 from .cli import quiet_worker
 from .core import atomic_write, InputError, progress
 from .distributed import DistributedDL
@@ -16,7 +17,7 @@ from .model import log_mean_exp
 from .parallel import parallel_map
 from .preprocess import open_wave, read_wave
 from .runs import adopt, build_model, save_config
-from .train import fit, loader_processes, make_learner, mel_tfms, with_precision
+from .train import loader_processes, make_learner, mel_tfms, with_precision
 import shutil
 from dataclasses import replace
 from hashlib import sha256

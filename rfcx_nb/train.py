@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['make_datasets', 'read_pseudo', 'batch_tfms', 'mel_tfms', 'band_rows', 'loader_processes', 'get_dls', 'top1_accuracy',
-           'box_lwlrap', 'get_learner', 'make_learner', 'is_finite', 'StopIfNotFinite', 'Checkpoint', 'fit',
-           'train_fold', 'show_history', 'with_precision', 'init_run', 'rfcx_train']
+           'box_lwlrap', 'get_learner', 'make_learner', 'train_fold', 'with_precision', 'init_run', 'rfcx_train']
 
 # %% ../nbs/04_train.ipynb #08b14e66
 from .augment import audio_augment, SpecMask, WaveMixup
-from .backbones import find_weights, save_weights, write_tensors
+from .backbones import find_weights, save_weights
 from .backends import to_training, train_precision
+from .checkpoint import Checkpoint, fit
 from .cli import command, quiet_worker
-from .core import atomic_write, InputError, local_path, plain_name, plural, progress, working
+from .core import InputError, local_path, plain_name, plural, progress, working
 from .crops import BoxDataset, CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .embedding_net import EmbeddingDataset
@@ -27,26 +27,23 @@ from .preprocess import open_wave
 from .run_thresholds import default_thresholds, read_thresholds, write_thresholds
 from .runs import adopt, build_model, make_config, RunConfig, save_config
 from .training_data import keep_names, load_training_data, pseudo_table, run_names, soft_ids, stored_input
-import os, random
+import os
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
-import numpy as np, pandas as pd, matplotlib.pyplot as plt, torch
+import numpy as np, torch
 from fastai.callback.mixup import MixUp
 from fastai.callback.training import GradientClip
 from fastai.data.core import DataLoaders
-from fastai.learner import Callback, CancelValidException, Learner
+from fastai.learner import Learner
 from fastai.metrics import AccumMetric
-from fastai.torch_core import default_device, distrib_barrier, get_model, num_distrib, rank_distrib, set_seed
-from fastcore.basics import patch
+from fastai.torch_core import default_device, distrib_barrier, num_distrib, rank_distrib, set_seed
 from joblib.externals.loky import ProcessPoolExecutor
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-import fastai.callback.fp16, fastai.callback.schedule # they add to_fp16 and fit_one_cycle to Learner
+import fastai.callback.fp16 # it adds to_fp16 to Learner
 
 # %% ../nbs/04_train.ipynb #dae8a7a3
 def _dataset(cfg): # class of the datasets, with the arguments that `cfg` decides
@@ -199,169 +196,6 @@ def make_learner(
                     metrics=[AccumMetric(f, flatten=False) for f in metrics])
     return learn.to_fp16() if scaled else learn
 
-# %% ../nbs/04_train.ipynb #ccfafaa7
-def is_finite(sd): # Dict of name to tensor
-    "Are all numbers of `sd` finite?"
-    return all(bool(v.isfinite().all()) for v in sd.values() if v.is_floating_point())
-
-class StopIfNotFinite(Callback):
-    "Raise `InputError` when the loss, or the sound that it is computed from, is not a finite number."
-    order = 12 # after the losses of all processes have been averaged
-    def after_loss(self):
-        if not self.training or self.loss.isfinite().all(): return
-        where = f"epoch {self.epoch}, batch {self.iter}"
-        if not is_finite(dict(enumerate(self.xb))):
-            raise InputError(f"the sound of {where} is not made of finite numbers: remove the wave store, or the "
-                             "features, and give the same command again, which makes them anew")
-        lr = f"{self.opt.hypers[-1]['lr']:.2g}"
-        raise InputError(f"the loss is not a finite number in {where}, at a learning rate of {lr}: train under another "
-                         "--model_name with a smaller --lr or --grad_clip. The last good checkpoint is kept")
-
-# %% ../nbs/04_train.ipynb #2c0986ae
-class Checkpoint(Callback):
-    """After each epoch, write weights, optimizer and history to `folder`; `load` continues from there.
-    Held-out crops are scored after the last epoch and after every eighth part of the epochs before it."""
-    order = 65 # after the recorder, before epochs are skipped
-    def __init__(self,
-        folder, # `fold<k>`, which gets `checkpoint.safetensors` and `history.csv`
-        seed=0, # Seed of the run
-        metrics=("accuracy", "box_lwlrap")): # Columns for the learner's metrics
-        self.file, self.seed, self.metrics = Path(folder)/"checkpoint.safetensors", seed, metrics
-        self.start, self.rows, self.smooth, self.scale = 0, [], None, None
-
-    @property
-    def history(self):
-        "Path of `history.csv`."
-        return self.file.with_name("history.csv")
-
-    def before_fit(self):
-        mean = self.recorder.smooth_loss
-        if self.smooth: mean.count, mean.val = self.smooth # otherwise fastai begins a new mean
-        scaler = getattr(self.learn, "scaler", None)       # of float16, new as well
-        if self.scale and scaler: scaler.load_state_dict(scaler.state_dict() | self.scale)
-
-    def before_epoch(self):
-        self.dls.train.n_inp # a fresh loader draws an item for this: it must do so before the seed is set
-        set_seed(self.seed*1000 + self.epoch)
-        self.dls.train.rng = random.Random(self.seed*1000 + self.epoch)
-
-    @property
-    def validates(self):
-        "Are the held-out crops scored after this epoch?"
-        return (self.n_epoch - 1 - self.epoch) % max(self.n_epoch//8, 1) == 0
-
-    def before_validate(self):
-        if not self.validates: raise CancelValidException
-
-    def after_validate(self):
-        if not self.validates: self.recorder.log += [np.nan]*(1 + len(self.metrics)) # fastai leaves them out
-
-    def after_epoch(self):
-        if self.epoch < self.start: return # done before the stop
-        net = get_model(self.model).state_dict()
-        if not is_finite(net):
-            raise InputError(f"the weights are not finite numbers after epoch {self.epoch}: train under another "
-                             "--model_name with a smaller --lr or --grad_clip. The last good checkpoint is kept")
-        self.rows.append([self.epoch, *map(float, self.recorder.values[-1])])
-        if not rank_distrib(): self.save(net)
-        distrib_barrier()
-
-# %% ../nbs/04_train.ipynb #01022d75
-@patch
-def save(
-    self:Checkpoint,
-    net): # `state_dict` of the network
-    "Write the checkpoint and the history of the epochs so far."
-    sd = {f"net.{k}": v for k, v in net.items()}
-    for i, (p, *_) in enumerate(self.opt.all_params()):
-        sd |= {f"opt.{i}.{k}": torch.as_tensor(v) for k, v in self.opt.state[p].items()}
-    mean, history = self.recorder.smooth_loss, torch.tensor(self.rows, dtype=torch.float64)
-    sd |= dict(epoch=torch.tensor(self.epoch + 1), history=history, count=torch.tensor(mean.count), smooth=mean.val)
-    if scaler := getattr(self.learn, "scaler", None):
-        sd |= {k: torch.tensor(scaler.state_dict()[k]) for k in ("scale", "_growth_tracker")}
-    self.write_history()
-    write_tensors(sd, self.file)
-
-@patch
-def write_history(self:Checkpoint):
-    "Write `history.csv`."
-    with atomic_write(self.history) as f: self.table().to_csv(f, index=False)
-
-@patch
-def table(self:Checkpoint):
-    "DataFrame with the losses and metrics of each epoch."
-    names = ["epoch", "train_loss", "valid_loss", *self.metrics]
-    return pd.DataFrame(self.rows, columns=names).astype(dict(epoch=int))
-
-# %% ../nbs/04_train.ipynb #3bb4a239
-@patch
-def load(
-    self:Checkpoint,
-    learn): # New `Learner` of the same run
-    "Put the checkpoint's state into `learn`; returns the epoch to begin with, 0 if the checkpoint cannot be used."
-    if not self.file.exists(): return 0
-    try: sd = load_file(self.file)
-    except (SafetensorError, OSError) as e:
-        if isinstance(e, PermissionError): raise
-        return self.forget(f"it cannot be read: {e}")
-    if why := self.misfit(learn, sd): return self.forget(why)
-    learn.model.load_state_dict({k[4:]: v for k, v in sd.items() if k.startswith("net.")})
-    learn.create_opt()
-    for i, (p, *_) in enumerate(learn.opt.all_params()):
-        state = {k.split(".", 2)[2]: v for k, v in sd.items() if k.startswith(f"opt.{i}.")}
-        learn.opt.state[p] = {k: v.to(p.device) if v.is_floating_point() else v.item() for k, v in state.items()}
-    self.start, self.rows = int(sd["epoch"]), sd["history"].tolist()
-    self.smooth = int(sd["count"]), sd["smooth"].cpu()
-    if "scale" in sd: self.scale = {k: sd[k].item() for k in ("scale", "_growth_tracker")}
-    return self.start
-
-# %% ../nbs/04_train.ipynb #1520ab0d
-@patch
-def misfit(
-    self:Checkpoint,
-    learn, # New `Learner` of the same run
-    sd):   # Tensors of a checkpoint, by name
-    "Why `sd` is not a checkpoint of `learn`; an empty text if it is one."
-    want = {f"net.{k}": v.shape for k, v in learn.model.state_dict().items()} | dict(epoch=(), smooth=(), count=())
-    known = {f"opt.{i}": p.shape for i, p in enumerate(o for o in learn.model.parameters() if o.requires_grad)}
-    opt = {k: v for k, v in sd.items() if k.startswith("opt.") and v.dim()}
-    fits = "history" in sd and all(k in sd and sd[k].shape == v for k, v in want.items())
-    if not fits or any(known.get(".".join(k.split(".")[:2])) != v.shape for k, v in opt.items()):
-        return "it is of another network"
-    if sd["history"].dim() != 2 or len(sd["history"]) != sd["epoch"]: return "its epochs do not fit together"
-    return "" if is_finite({k: v for k, v in sd.items() if k != "history"}) else "it holds numbers that are not finite"
-
-@patch
-def forget(
-    self:Checkpoint,
-    why): # Why the checkpoint cannot be used
-    "Remove the checkpoint and print why; returns 0, the epoch to begin with."
-    print(f"{self.file} is damaged ({why}): this training begins again")
-    self.file.unlink(missing_ok=True)
-    return 0
-
-# %% ../nbs/04_train.ipynb #e2d0bbde
-def fit(
-    learn,   # From `get_learner`
-    cfg,     # `RunConfig`
-    folder,  # `fold<k>`, for the checkpoint and the history
-    **kw):   # `metrics` of `Checkpoint`
-    "Train `learn` by one cycle, from the checkpoint in `folder` if there is one; returns the history, a DataFrame."
-    cp = Checkpoint(folder, cfg.seed, **kw)
-    start = cp.load(learn)
-    if start: print(f"going on after epoch {start} of {cfg.epochs}")
-    if start < cfg.epochs:
-        with _no_progress(learn):
-            learn.fit_one_cycle(cfg.epochs, cfg.lr, div=10, div_final=10, start_epoch=start,
-                                cbs=[cp, StopIfNotFinite()])
-    if not rank_distrib(): cp.write_history()
-    return cp.table()
-
-@contextmanager
-def _no_progress(learn): # no bar and no table in tests
-    if "IN_TEST" not in os.environ: yield; return
-    with learn.no_bar(), learn.no_logging(): yield
-
 # %% ../nbs/04_train.ipynb #b9688bd7
 def train_fold(
     cfg,            # `RunConfig`
@@ -391,16 +225,6 @@ def train_fold(
         (out/"checkpoint.safetensors").unlink(missing_ok=True)
     distrib_barrier()
     return last
-
-# %% ../nbs/04_train.ipynb #29f87b5a
-def show_history(
-    history,  # DataFrame of a `history.csv`
-    axs=None):# Two axes; a new figure if None
-    "Draw loss and metrics over the epochs; returns the two axes."
-    if axs is None: axs = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")[1]
-    for ax, cols in zip(axs, (("train_loss", "valid_loss"), ("accuracy", "box_lwlrap"))):
-        for c in cols: history[["epoch", c]].dropna().plot(x="epoch", ax=ax, marker=".")
-    return axs
 
 # %% ../nbs/04_train.ipynb #967cc714
 def with_precision(cfg): # `RunConfig`

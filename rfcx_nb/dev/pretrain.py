@@ -8,13 +8,14 @@ __all__ = ['SR', 'SCENES', 'TYPES', 'GROUPS', 'Syllable', 'CallType', 'random_ca
 
 # %% ../../nbs/pretrain.ipynb #78a32638
 from ..backbones import write_tensors
+from ..checkpoint import fit
 from ..cli import command, quiet_worker
 from ..core import InputError, output_file, plural, working
 from ..crops import mel_rows
 from ..distributed import DistributedDL
 from ..model import BandHead, log_mean_exp, rows_in_bands
 from ..runs import adopt, build_model, make_config, save_config
-from ..train import fit, loader_processes, make_learner, mel_tfms, with_precision
+from ..train import loader_processes, make_learner, mel_tfms, with_precision
 import shutil
 from dataclasses import dataclass, replace
 from functools import lru_cache
