@@ -410,6 +410,8 @@ def hostile(): # -> `Hostile` cases
     lines += [(k, f"--model_name {o}") for k in ("rfcx_export", "rfcx_validate --path {data}")
               for o in ("nowhere", "..", "x"*300)] + [("rfcx_export", "--fold 9"), ("rfcx_export", "--tile_width 0"),
               ("rfcx_export", "--tile_step 0"), ("rfcx_export", "--out waves")]
+    lines += [("rfcx_survey --path found", "--timezone Mars"), ("rfcx_survey --path found", "--timezone UTC+15"),
+              ("rfcx_check --out found", "--n 4 --seed 1 --recordings {data}/train")]
     for k, o in lines:
         name, _, flags = k.partition(" ")
         words = f"{flags} {o}".strip()

@@ -340,7 +340,7 @@ def preprocess(
     "Store the recordings of `path`/`split`; returns their rows of the manifest, with a row for each that failed."
     data, dtype = as_path(path)/plain_name(split, "--split"), _sample_type(dtype)
     folder = wave_folder(waves, split, sample_rate).absolute()
-    found = find_recordings(data) if files is None else files
+    found = find_recordings(data) if files is None else {k: as_path(f) for k, f in files.items()}
     ids = list(found) if recordings is None else list(dict.fromkeys(recordings))
     def todo():
         man, key, fixed = read_manifest(folder), (sample_rate, dtype), not os.access(folder, os.W_OK)
