@@ -365,6 +365,33 @@ def _describe_species(t): # Row of the summary
         s += f", calls in {rate_text(t, 'density', '.2%')} of the windows"
     return s
 
+# %% ../nbs/10_survey.ipynb #d526053a
+def _tell_recordings(df, files, lost, away, deaf): # Table; files; recordings, detections not counted; rates too low
+    for s in unknown(df): print(f"  {printable(s)}")
+    waves = [f for i in df.drop_duplicates("site").recording if str(f := files[i]).lower().endswith(".wav")]
+    if not find_spec("guano") and (said := next(filter(has_guano, waves), None)):
+        print(f"  {printable(said)} holds GUANO metadata, which is not read: pip install guano")
+    if lost: print("  " + plural(lost, "recording could not be read and is", "recordings could not be read and are") +
+                   " not counted as effort")
+    if away:
+        print(f"  {plural(away, 'detection is', 'detections are')} not counted: the recording is not "
+              "there, cannot be read, was not scored or is shorter")
+    for s, o in deaf.items():
+        what = plural(o.sum(), "recording has a sample rate", "recordings have a sample rate")
+        print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: they are no effort for "
+              "it (effort and effort_matrix count them)")
+
+def _tell_species(summary, field, mute, rule): # Summary; `field_rates`; species never reported; is there a rule?
+    here = summary.detections > 0
+    for t in summary[here].itertuples(): print(_describe_species(t))
+    known = field.index[field.density.notna() & field.judged_here.ne(False)]
+    for s in mute:
+        rate = f"; calls in {rate_text(field.loc[s], 'density', '.2%')} of the windows" if s in known else ""
+        print(f"  {s}: no threshold, or one above all its boxes, so it is in no table{rate}")
+    if not here.all():
+        print(f"  no detection{' that meets the rule' if rule else ''} of {', '.join(summary.species[~here])}: 0 in "
+              "summary and occupancy/")
+
 # %% ../nbs/10_survey.ipynb #8e74c42a
 @command
 def rfcx_survey(
@@ -402,33 +429,12 @@ def rfcx_survey(
         _write_table(df, path/"survey"/"recordings")
         deaf = out_of_range(df, read_note(path).get("band", {}))
         summary = _write_survey(df, d, e, counts, field, rule, names, path/"survey", deaf, zone)
-    for s in unknown(df): print(f"  {printable(s)}")
-    waves = [f for i in df.drop_duplicates("site").recording if str(f := files[i]).lower().endswith(".wav")]
-    if not find_spec("guano") and (said := next(filter(has_guano, waves), None)):
-        print(f"  {printable(said)} holds GUANO metadata, which is not read: pip install guano")
-    lost = len(failed) + len(bad)
-    if lost: print("  " + plural(lost, "recording could not be read and is", "recordings could not be read and are") +
-                   " not counted as effort")
-    if len(d) < len(found):
-        print(f"  {plural(len(found) - len(d), 'detection is', 'detections are')} not counted: the recording is not "
-              "there, cannot be read, was not scored or is shorter")
-    for s, o in deaf.items():
-        what = plural(o.sum(), "recording has a sample rate", "recordings have a sample rate")
-        print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: they are no effort for "
-              "it (effort and effort_matrix count them)")
-    here = summary.detections > 0
-    for t in summary[here].itertuples(): print(_describe_species(t))
-    known = field.index[field.density.notna() & field.judged_here.ne(False)]
-    for s in sorted(set(limits) - set(names)):
-        rate = f"; calls in {rate_text(field.loc[s], 'density', '.2%')} of the windows" if s in known else ""
-        print(f"  {s}: no threshold that anything can reach, so it is in no table{rate}")
-    if not here.all():
-        print(f"  no detection{' that meets the rule' if rule else ''} of {', '.join(summary.species[~here])}: 0 in "
-              "summary and occupancy/")
+    _tell_recordings(df, files, len(failed) + len(bad), len(found) - len(d), deaf)
+    _tell_species(summary, field, sorted(set(limits) - set(names)), rule)
     if rule:
         print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
               "activity.png count all detections")
     met = f"; the rule counts {len(counts)}" if rule else ""
     hours = round(e.hours.sum(), 1) if e.hours.sum() >= 1 else round(e.hours.sum(), 3)
-    print(f"{path/'survey'}: {hours} recorder-hours at {plural(e.site.nunique(), 'site')}, {here.sum()} species, "
-          f"{plural(len(d), 'detection')}{met}")
+    print(f"{path/'survey'}: {hours} recorder-hours at {plural(e.site.nunique(), 'site')}, "
+          f"{(summary.detections > 0).sum()} species, {plural(len(d), 'detection')}{met}")
