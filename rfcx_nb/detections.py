@@ -172,7 +172,9 @@ def detection_thresholds(
         print(f"nobody has validated this run: every threshold is .5 of an uncalibrated score ({better} finds better "
               "ones, or set --threshold)")
     for r in t[t.threshold.isna() | ~can_report(t)].itertuples():
-        print(f"  {r.species}: {'no confirmed box: never reported' if r.note == 'not validated' else r.note}")
+        high = r.threshold == r.threshold and "above all its boxes" not in r.note
+        print(f"  {r.species}: {'no confirmed box: never reported' if r.note == 'not validated' else r.note}"
+              f"{'; none of its boxes reaches it' if high else ''}")
     if t.threshold.isna().all():
         print("no species has a threshold: judge clips with rfcx_check, which draws them below thresholds too, or "
               "set --threshold")

@@ -385,9 +385,9 @@ def _tell_species(summary, field, mute, rule): # Summary; `field_rates`; species
     here = summary.detections > 0
     for t in summary[here].itertuples(): print(_describe_species(t))
     known = field.index[field.density.notna() & field.judged_here.ne(False)]
-    for s in mute:
-        rate = f"; calls in {rate_text(field.loc[s], 'density', '.2%')} of the windows" if s in known else ""
-        print(f"  {s}: no threshold, or one above all its boxes, so it is in no table{rate}")
+    if mute: print(f"  {', '.join(mute)}: no threshold, or one above all boxes of the species, so in no table")
+    for s in known.intersection(mute):
+        print(f"  {s}: calls in {rate_text(field.loc[s], 'density', '.2%')} of the windows")
     if not here.all():
         print(f"  no detection{' that meets the rule' if rule else ''} of {', '.join(summary.species[~here])}: 0 in "
               "summary and occupancy/")
