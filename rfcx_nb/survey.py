@@ -39,7 +39,7 @@ def effort(
     zone=None):# `ZoneInfo` of its times, which may change to summer time within a recording
     "A row per site, date and hour of the day with its recorded `hours`; without a start, no date and the hour -1."
     rows = [(o.site, pd.NaT, -1, o.seconds/3600) for o in df[df.start.isna()].itertuples()]
-    left = df[df.start.notna()].assign(done=0.)
+    left = df[df.start.notna() & (df.seconds > 0)].assign(done=0.)
     while len(left): # an hour of each recording at a time
         t = _moments(left, left.done, zone)
         rest = 3600 - (t - t.dt.floor("h"))/pd.Timedelta(seconds=1)
