@@ -150,7 +150,7 @@ class AudioConfig:
     hop_length:within(int, 16, 65_536)=640        # Step from frame to frame, in samples
     n_mels:within(int, 8, 1024)=128               # Mel bands, the height of the spectrogram
     fmin:within(float, 0, 384_000)=0.             # Lower edge of the lowest band, in Hz
-    fmax:within(float, 1, 384_000)|None=None      # Upper edge of the highest band, in Hz; half the sample rate if None
+    fmax:within(float, 1, 384_000)|None=None      # Upper edge of the highest band, in Hz; if not given, half the rate
 
     def __post_init__(self):
         if not 0 <= self.fmin < self.fmax_hz <= self.sample_rate/2:

@@ -134,7 +134,8 @@ def evaluate(
     total = dict(recordings=e.recording.nunique(), calls=len(e), detections=len(d))
     rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), *n, level))
     x = np.stack(xs)
-    x[..., 0] = np.where(np.isnan(x[..., 1]), np.nan, np.nan_to_num(x[..., 0])) # 0 if it called and was never detected
+    x[np.isnan(x[:, 0, 0]), :, 0] = 0 # called and never detected; if only no resample has its detections, nan
+    x[..., 0][np.isnan(x[..., 1])] = np.nan
     mean = np.ma.masked_invalid(x).mean(0).filled(np.nan) # of the species that have a call in the resample
     rows.append(dict(species="mean of species") | total | figure_row(mean, n[0], n[0], level)) # silence counts
     return pd.DataFrame(rows)
@@ -233,6 +234,9 @@ def rfcx_evaluate(
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap, by=by)
     write_boxes_csv(res.round(4), out)
     for t in res.itertuples(): print(_describe_figures(t))
+    mute = set(e.species) - set(d.species)
+    if mute: print(f"  never detected, so with a precision of 0 in the mean of the species: {len(mute)} of "
+                   f"{e.species.nunique()}")
     print(f"{out}: {plural(len(found), 'recording')}; intervals of 90 % by bootstrap over {by}s")
 
 # %% ../nbs/10a_evaluate.ipynb #44893ec4

@@ -12,7 +12,7 @@ from .backends import need_onnx, to_onnx
 from .cli import command
 from .core import atomic_write, InputError, local_path, output_file, plain_name, plural
 from .logmel import filterbank, LogMel, normalize
-from .model import has_global_context, one_pass_fits
+from .model import has_global_context, one_pass_fits, rounds_down
 from .run_thresholds import field_thresholds
 from .runs import load_config, load_run
 from .tiled_inference import score_mel, Windows
@@ -85,7 +85,8 @@ class OnnxModel(nn.Module):
         wav): # (batch, samples) in [-1, 1]
         "Starts, logits and scores of the windows."
         mel = normalize(self.mel(wav), self.cfg.crop_frames, self.cfg.subtract_band_mean)
-        end = (torch.arange(mel.shape[2])[-1] + 1).clamp(min=32) # fewer frames are too few, as in `score_mel`
+        end, part = torch.arange(mel.shape[2])[-1] + 1, self.nets[0].stride if rounds_down(self.nets[0]) else 1
+        end = ((end + part - 1)//part*part).clamp(min=32) # as in `score_pass`, and in `score_mel`
         mel = F.pad(mel, (0, 32))[:, :, :end]
         feats = [n.forward_cropped(F.pad(mel, (n.margin, n.margin))) for n in self.nets]
         start, size = window_starts(feats[0].shape[3], self.size, self.step)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HEADS', 'replace_layer', 'add_channel', 'SpeciesNet', 'take_windows', 'Head', 'PoolHead', 'log_mean_exp',
-           'rows_in_bands', 'BandHead', 'freeze', 'to_device', 'has_global_context', 'one_pass_fits']
+           'rows_in_bands', 'BandHead', 'freeze', 'to_device', 'has_global_context', 'one_pass_fits', 'rounds_down']
 
 # %% ../nbs/03_model.ipynb #83a400f7
 from .core import InputError
@@ -276,3 +276,9 @@ def one_pass_fits(
     except RuntimeError: return False # not every length of a recording fits it
     whole = all(w % net.stride == 0 for w in widths) and _look(net, 256).shape[3] == 256//net.stride
     return whole and not has_global_context(net)
+
+def rounds_down(net): # A `SpeciesNet`
+    "True if its map has no column for a last part of `net.stride` frames, as that of densenet121; looked up once."
+    if not hasattr(net, "_rounds_down"):
+        net._rounds_down = _look(net, 256 + net.stride//2).shape[3] == 256//net.stride
+    return net._rounds_down

@@ -69,9 +69,9 @@ def make_prior_shift(
     if not prevalence:
         if shift != "clean": raise InputError(f"shift {shift} moves scores to prevalences: give --prevalence too")
         return lambda p: p
+    prior = run.prior if shift == "clean" else None
     if prevalence == "em":
         if shift != "clean": raise InputError("prevalence em works by Bayes' rule only: leave --shift out")
-        prior = run.prior
         if prior is None:
             raise InputError(f"{run.path/'prior.csv'} does not exist: rfcx_validate writes what the network takes the "
                              "prevalences to be")
@@ -79,8 +79,8 @@ def make_prior_shift(
     target = read_prevalence(prevalence, len(run.species))
     _check(np.full((1, len(target)), .5), target) # before hours of scoring
     def move(p):
-        if len(p) < 20:
+        if len(p) < 20 and prior is None:
             print(f"prevalences are applied to {plural(len(p), 'recording')}: in so few, the mean score of a species "
                   "does not tell how frequent the network takes it to be, and the scores become those of the table")
-        return prior_shift(p, target) if shift == "clean" else minmax_shift(p, target)
+        return prior_shift(p, target, prior) if shift == "clean" else minmax_shift(p, target)
     return move

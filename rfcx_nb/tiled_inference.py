@@ -20,7 +20,7 @@ from .core import (as_path, atomic_write, csv_escape, existing_path, InputError,
 from .embedding_net import score_embeddings
 from .encoder import embed_recordings, embedding_path, encoder_label, HOP_SECONDS, score_hop
 from .logmel import LogMel, normalize
-from .model import one_pass_fits, to_device
+from .model import one_pass_fits, rounds_down, to_device
 from .parallel import parallel_map
 from .plot import show_mel
 from .preprocess import audio_blocks, find_recordings, open_audio
@@ -76,7 +76,8 @@ class Windows:
     def __post_init__(self):
         widths = np.ravel(self.widths) # of a number, a list or an array
         if not np.issubdtype(widths.dtype, np.integer) or widths.min() < 1 or not 0 < self.step <= 1:
-            raise InputError("tile_width must be whole numbers of at least 1, and tile_step in (0, 1]")
+            raise InputError(f"tile_width is {self.widths} and tile_step {self.step}: whole numbers of at least 1, in "
+                             "Python as in (64, 128), and a number in (0, 1] are expected")
         object.__setattr__(self, "widths", tuple(widths.tolist())) # the class is frozen
 
     @property
@@ -96,6 +97,7 @@ def score_pass(
     widths,    # Frames of a window, multiples of `net.stride`
     steps):    # Frames from window to window, for each width
     "List of (first frames, (n_windows, n_species) logits), one per width, from one pass of the backbone."
+    if rounds_down(net): mel = F.pad(mel, (0, -mel.shape[1] % net.stride)) # else its end would be in no window
     cols, res = net.head.frame_features(net.forward_cropped(F.pad(mel, (net.margin, net.margin))[None])), []
     for width, step in zip(widths, steps):
         size = width//net.stride
@@ -517,7 +519,7 @@ def rfcx_predict(
     out:str="",                      # Where predictions go (default: preds/<model_name>)
     tile_width:tuple=(64, 128, 256), # Widths of the tiles, in frames
     tile_step:float=.5,              # From tile to tile, in tile widths
-    tiles:bool=False,                # Cut tiles even where one pass of the network gives the same windows?
+    tiles:bool=False,                # Cut tiles, as the recipe does, and not pool one pass? Several times as slow
     fold:int=None,                   # Predict with one fold; with all that are trained if not given
     # Shift the odds to those of a csv of species_id,prevalence, or to "em", estimated from the scores
     prevalence:str="",

@@ -280,6 +280,8 @@ def init_run(
     folder,    # `models/<model_name>`
     n_workers):# Processes that decode
     "The `TrainingData` of a run, with folds; writes settings, folds and first thresholds to `folder`."
+    if not cfg.encoder and not (folder/"config.json").exists(): # before the recordings are decoded
+        build_model(replace(cfg, species=cfg.species or ("",)), verbose=False) # raises what is wrong with the network
     data = load_training_data(path, adopt(folder, cfg), waves, n_workers, folder)
     with working(folder, "rfcx_train", wait=True):
         data.cfg = cfg = with_precision(data.cfg)

@@ -186,8 +186,8 @@ def _print_report(report, table, precision, folder): # Two tables; share asked f
           "against boxes of other species. threshold: with the recall of the species' own boxes, and the number of "
           "boxes above it (where the note says so, the boxes of all species, unless it is raised).")
     print(f"thresholds for a precision of {precision:g} on held-out boxes, with the recall there and the boxes that "
-          f"back it: {folder/'thresholds.csv'}. In the field, where most sounds are other sounds, precision is lower: "
-          "listen, and raise them.")
+          f"back it: {folder/'thresholds.csv'}. These boxes also chose the thresholds, and in the field most sounds "
+          "are other sounds: precision is lower there. Listen, and raise them.")
 
 # %% ../nbs/05a_validate.ipynb #40595abb
 def held_out_proxy(
