@@ -20,8 +20,9 @@ from .thresholds import background_scale, fit_thresholds, PRECISION, split_boxes
 from .tiled_inference import (read_parts, score_folder, score_settings, Scored, season_windows, Windows,
                                      with_backend)
 from .training_data import load_training_data, run_names
-import tempfile
+import os, tempfile
 from collections import defaultdict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt, soundfile as sf
@@ -136,11 +137,12 @@ def score_held_out(
     boxes, inputs = _held_boxes(path, run, waves, n_workers, extend)
     found, done, by = find_recordings(as_path(path)/"train"), Scored({}, {}, 0.), defaultdict(list)
     for k, ks in dict(zip(boxes.recording_id, boxes.held_by)).items(): by[ks].append(k)
-    store, windows = Scores(run.path/"oof", run.species), Windows(widths).fitted(run)
-    run = with_backend(run, windows, parts=store.folder)
-    learned = [file_digest(run.path/f"fold{k}"/"recordings.csv") for k in run.nets]
+    windows, learned = Windows(widths).fitted(run), [file_digest(folder/f"fold{k}"/"recordings.csv") for k in run.nets]
+    run = with_backend(run, windows, parts=run.path/"oof")
     settings = score_settings(run, windows, path) | dict(learned=learned)
-    with working(store.folder, "rfcx_validate"):
+    fixed = not os.access(run.path, os.W_OK) # an attached dataset: what is kept in other runs is made again
+    with tempfile.TemporaryDirectory() if fixed else nullcontext(run.path/"oof") as d, working(d, "rfcx_validate"):
+        store = Scores(d, run.species)
         store.renew(settings)
         for ks, ids in by.items():
             mine = {o: found[o] for o in ids}
@@ -211,6 +213,8 @@ def rfcx_validate(
     "Score training recordings out of fold; write validation.csv, thresholds.csv, prior.csv, curves.png into the run."
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     folder = local_path(models, "models")/plain_name(model_name, "model_name")
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise InputError(f"{folder} cannot be written to: copy it to another folder, and give that by --models")
     held = score_held_out(path, folder, waves, tile_width, n_workers)
     run, boxes, names = held.run, held.boxes, run_names(folder, path, len(held.run.species))
     finest = finest_scores(held.scores, run.activation)
