@@ -214,7 +214,7 @@ def rfcx_validate(
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     folder = local_path(models, "models")/plain_name(model_name, "model_name")
     if folder.exists() and not os.access(folder, os.W_OK):
-        raise InputError(f"{folder} cannot be written to: copy it to another folder, and give that by --models")
+        raise InputError(f"{folder} is read-only: copy it to a folder that can be written, and give that by --models")
     held = score_held_out(path, folder, waves, tile_width, n_workers)
     run, boxes, names = held.run, held.boxes, run_names(folder, path, len(held.run.species))
     finest = finest_scores(held.scores, run.activation)
