@@ -187,7 +187,7 @@ def write_pages(
     seed,   # Of the draw
     names,  # Of all species
     folder):# Where they go
-    "Write a page with the clips of a draw for each species, and a csv unless it is there; dict of page to clips"
+    "Write a page with the clips of a draw for each species, and a csv unless it is there; dict of page to clips."
     pages = {}
     for s, df in samples.items():
         name, df = df.species.iloc[0], df[df.seed == seed].drop(columns=["seed", "window"])

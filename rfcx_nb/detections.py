@@ -171,7 +171,7 @@ def detection_thresholds(
         better = "rfcx_check" if run.cfg.n_folds == 1 else "rfcx_validate"
         print(f"nobody has validated this run: every threshold is .5 of an uncalibrated score ({better} finds better "
               "ones, or set --threshold)")
-    for r in t[t.threshold.isna() | ~can_report(t)].itertuples():
+    for r in t[~can_report(t)].itertuples():
         high = r.threshold == r.threshold and "above all its boxes" not in r.note
         print(f"  {r.species}: {'no confirmed box: never reported' if r.note == 'not validated' else r.note}"
               f"{'; none of its boxes reaches it' if high else ''}")

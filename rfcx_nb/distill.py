@@ -13,7 +13,6 @@ from .core import (as_path, atomic_write, AudioConfig, from_dict, InputError, lo
 from .crops import read_boxes
 from .encoder import encoder_class
 from .imitate import imitate
-from .metrics import RATE_COLS
 from .model_card import read_teacher, write_model_card
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import check_soft_teacher, soft_labels
@@ -63,8 +62,7 @@ def adopt_thresholds(
         if a <= 0: a, b = 1., 0. # it has not learned this species
         slope, intercept = table.loc[s, ["slope", "intercept"]].astype(float)
         table.loc[s, ["slope", "intercept"]] = slope*a, slope*b + intercept
-    judged = table.reindex(columns=RATE_COLS).precision.notna() # by a check, whose figures are not the student's
-    judged &= table.note.str.startswith("threshold from the field") # else it is still that of the boxes
+    judged = table.reindex(columns=["recall"]).recall.notna() # a threshold of the field, by a check of the teacher
     table.loc[judged, ["box_precision", "box_recall", "boxes"]] = np.nan, np.nan, 0 # they are of another threshold
     note = [", from its check of the field" if k else f"; {o}" if o else "" for k, o in zip(judged, table.note)]
     return table[THRESHOLD_COLS].assign(note=[f"threshold of {name}{o}" for o in note])

@@ -45,8 +45,8 @@ def match_events(
     events,     # recording, start, end, species: all calls
     overlap=.2):# Least share
     "`detections` with `right`; `events` with `found` and the `score` of the highest threshold that finds them, or nan."
-    d, e = (o.reset_index(drop=True) for o in (detections, events))
-    d, e = d.assign(right=False), e.assign(found=False, score=np.nan)
+    d = detections.reset_index(drop=True).assign(right=False)
+    e = events.reset_index(drop=True).assign(found=False, score=np.nan)
     calls, least = dict(list(e.groupby(["recording", "species"]))), overlap - 1e-6 # times have rounding errors
     for k, g in d.groupby(["recording", "species"]):
         if k not in calls: continue
@@ -134,7 +134,7 @@ def evaluate(
     total = dict(recordings=e.recording.nunique(), calls=len(e), detections=len(d))
     rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), *n, level))
     x = np.stack(xs)
-    x[np.isnan(x[:, 0, 0]), :, 0] = 0 # called and never detected; if only no resample has its detections, nan
+    x[np.isnan(x[:, 0, 0]), :, 0] = 0 # called, and never detected; nan stays where only a resample lacks its detections
     x[..., 0][np.isnan(x[..., 1])] = np.nan
     mean = np.ma.masked_invalid(x).mean(0).filled(np.nan) # of the species that have a call in the resample
     rows.append(dict(species="mean of species") | total | figure_row(mean, n[0], n[0], level)) # silence counts

@@ -78,6 +78,7 @@ class OnnxModel(nn.Module):
         self.cfg, self.activation, self.mel = run.cfg, run.activation, OnnxLogMel(run.cfg)
         self.nets = nn.ModuleList(run.nets.values())
         stride = self.nets[0].stride
+        self.part = stride if rounds_down(self.nets[0]) else 1 # frames that the sound is filled up to
         self.size, self.step, self.seconds = width//stride, max(step//stride, 1), stride*run.cfg.frame_seconds
         for k in ("slope", "intercept"): self.register_buffer(k, torch.tensor(table[k].to_numpy(float)))
 
@@ -85,8 +86,8 @@ class OnnxModel(nn.Module):
         wav): # (batch, samples) in [-1, 1]
         "Starts, logits and scores of the windows."
         mel = normalize(self.mel(wav), self.cfg.crop_frames, self.cfg.subtract_band_mean)
-        end, part = torch.arange(mel.shape[2])[-1] + 1, self.nets[0].stride if rounds_down(self.nets[0]) else 1
-        end = ((end + part - 1)//part*part).clamp(min=32) # as in `score_pass`, and in `score_mel`
+        end = torch.arange(mel.shape[2])[-1] + 1
+        end = ((end + self.part - 1)//self.part*self.part).clamp(min=32) # as in `score_pass`, and in `score_mel`
         mel = F.pad(mel, (0, 32))[:, :, :end]
         feats = [n.forward_cropped(F.pad(mel, (n.margin, n.margin))) for n in self.nets]
         start, size = window_starts(feats[0].shape[3], self.size, self.step)

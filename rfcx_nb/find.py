@@ -8,7 +8,6 @@ __all__ = ['QUERY_COLS', 'MAX_SECONDS', 'COLUMNS', 'is_clip', 'read_clip', 'read
            'same_recordings', 'cut_long', 'audible', 'rfcx_find']
 
 # %% ../nbs/09a_find.ipynb #876952eb
-from .annotations import write_boxes_csv
 from .cli import command
 from .core import (as_path, existing_path, InputError, local_path, MAX_RATE, plain_name, plural, printable,
                           save_json, working)
@@ -19,6 +18,7 @@ from .parallel import file_fingerprint, same_content
 from .preprocess import AUDIO_EXTS, find_recordings, real_path
 from .recordings import durations
 from .search import find_species, get_ear, Maps, TemplateEar
+from .tiled_inference import write_failures
 import torch.nn.functional as F, numpy as np, pandas as pd, torch
 
 # %% ../nbs/09a_find.ipynb #db9a8308
@@ -39,7 +39,7 @@ def read_clip(
     sizes, bad = durations({k: file})
     if bad: raise InputError(bad[k])
     seconds, top = sizes[k]
-    if 0 < (edge := max(low, high)) <= highest_khz(pd.Series([top]))[0]:
+    if 0 < (edge := max(low, high)) <= highest_khz(top):
         raise InputError(f"low {low:g} and high {high:g} seem to be in kHz: give them in Hz, such as {1000*edge:g}")
     high = min(high or top, top)
     if not 0 <= low < high:
@@ -334,8 +334,7 @@ def rfcx_find(
         if next: df = suggest(ear, maps, judged, q, next, same_recordings(sources, files))
         else: df = find_species(ear, maps, judged, q, n, deny)
         write_detections(df, out, formats)
-        table = pd.DataFrame(list((lost | errors).items()), columns=["recording", "error"])
-        write_boxes_csv(table, out/"failures.csv")
+        write_failures(lost | errors, out)
         save_json(dict(data=str(data.resolve())), out/"scores"/"_how.json") # for rfcx_report
     what = (f"{plural(len(df), 'window')} to hear next" if next else
             f"{plural(len(df), 'place')} like {q.species[q.is_tp].nunique()} species")

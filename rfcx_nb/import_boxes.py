@@ -107,13 +107,13 @@ def _cut_boxes(df, length, top): # Boxes; length in s and half the sample rate i
         low=df.low.fillna(0), high=np.minimum(df.high.fillna(top), top),
         start=df.start.clip(lower=0).where(df.start > -.05, df.start))
 
-def highest_khz(top): # (n,) half the sample rate, in Hz
-    "(n,) highest number that cannot be an upper edge in Hz, so that it must be in kHz."
-    return (top/1000).clip(upper=19.99).where(top < 96_000, top/1000)
+def highest_khz(top): # Half the sample rate in Hz, or (n,) of them
+    "The highest number that cannot be an upper edge in Hz, so that it must be in kHz."
+    return np.where(top < 96_000, np.minimum(top/1000, 19.99), top/1000)
 
 def _row_faults(df, verdict, length, top): # From `_cut_boxes`; yes, no, unsure or nan; s; Hz -> (bad rows, reason)
     khz = highest_khz(top)
-    khz = khz.clip(upper=9.99).where(df.says_unit, khz) # a heading with its unit is believed, from 10 Hz on
+    khz = np.where(df.says_unit, np.minimum(khz, 9.99), khz) # a heading with its unit is believed, from 10 Hz on
     yield df.species == "", "no species"
     yield df.start.isna() | df.was.isna(), "start or end is not a number of seconds (70, not 1:10 and not 1,100)"
     yield df.was <= df.start, "end is not after start"

@@ -326,12 +326,11 @@ def _write_survey(
     rule,  # Is there a rule?
     names, # Of the species
     out,   # Folder
-    deaf=(), # From `out_of_range`
-    zone=None): # As for `effort`
+    own=()): # Dict of species to its effort, as for `rates`
     "Write the tables and pictures of a survey; return the summary."
     _remove_earlier(out)
     _write_table(e, out/"effort")
-    own = {s: effort(df[~o], zone) for s, o in dict(deaf).items()}
+    own = dict(own)
     for by in ("hour", "date", "site"): _write_table(rates(d, e, by, names, own), out/f"by_{by}")
     hours = effort_matrix(e)
     with atomic_write(out/"effort_matrix.csv") as f: hours.round(4).rename(csv_escape).to_csv(f, na_rep="NA")
@@ -428,7 +427,8 @@ def rfcx_survey(
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
         deaf = out_of_range(df, read_note(path).get("band", {}))
-        summary = _write_survey(df, d, e, counts, field, rule, names, path/"survey", deaf, zone)
+        own = {s: effort(df[~o], zone) for s, o in deaf.items()}
+        summary = _write_survey(df, d, e, counts, field, rule, names, path/"survey", own)
     _tell_recordings(df, files, len(failed) + len(bad), len(found) - len(d), deaf)
     _tell_species(summary, field, sorted(set(limits) - set(names)), rule)
     if rule:

@@ -6,8 +6,8 @@
 __all__ = ['tile_starts', 'score_tiles', 'Windows', 'score_pass', 'score_mel', 'score_wave', 'Result', 'score_recording',
            'thread_map', 'score_recordings', 'Scorer', 'backend_seconds', 'machine_name', 'read_choices',
            'choose_backend', 'with_backend', 'species_map', 'show_map', 'Scored', 'score_folder', 'read_parts',
-           'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'Prediction', 'predict', 'report_errors',
-           'rfcx_predict']
+           'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'write_failures', 'Prediction', 'predict',
+           'report_errors', 'rfcx_predict']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
 from . import __version__
@@ -453,6 +453,12 @@ def score_settings(
                       backend=run.backend)
 
 # %% ../nbs/05_tiled_inference.ipynb #a44018d6
+def write_failures(
+    errors, # Dict of recording id to one sentence
+    out):   # Folder
+    "Write `failures.csv`, which `read_failures` of `06a_report` reads."
+    write_boxes_csv(pd.DataFrame(list(errors.items()), columns=["recording", "error"]), Path(out)/"failures.csv")
+
 @dataclass
 class Prediction:
     "A folder of recordings, scored by a run."
@@ -493,7 +499,7 @@ def predict(
     done = score_folder(run, files, store, settings, windows, n_workers, features, scheduler, keep)
     t = perf_counter() - t
     errors = done.errors | {k: f"no recording {k} in {data}" for k in ids if k not in found}
-    write_boxes_csv(pd.DataFrame(list(errors.items()), columns=["recording", "error"]), out/"failures.csv")
+    write_failures(errors, out)
     if not done.parts:
         raise InputError(f"none of {plural(len(ids), 'recording')} can be read, see {out/'failures.csv'}; the first: "
                          f"{next(iter(errors.values()))}")
