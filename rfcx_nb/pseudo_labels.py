@@ -120,7 +120,7 @@ def _train_round(
         _write_pseudo_labels(kw["path"], old, file, kw["waves"], power, before, kw["n_workers"])
     df = pseudo_table(replace(cfg, pseudo=str(file)))
     means = df[list(cfg.species)].mean().to_numpy()
-    print(f"{new.name}: {plural(len(df), 'window')}, {means.sum():.2f} species per window by the guesses of {old.name}")
+    print(f"{new.name}: {plural(len(df), 'window')}, {means.sum():.2f} species per window by the soft labels of {old.name}")
     rfcx_train(model_name=new.name, models=new.parent, **kw, **{**asdict(cfg), "precision": "auto", "pseudo": str(file),
                                                                    "species": ()})
     return means
@@ -143,7 +143,7 @@ def rfcx_pseudo_label(
     waves:str="waves",       # Wave store
     models:str="models",     # Where runs are kept
     n_workers:int=None):     # Processes
-    "Train again on boxes and the last round's guesses: runs <model_name>_r1, _r2 ... Goes on where it was stopped."
+    "Train again on boxes and the last round's soft labels: runs <model_name>_r1, _r2 ... Goes on where it was stopped."
     if rounds < 1: raise InputError(f"rounds is {rounds}: it must be at least 1")
     if not 0 < power < np.inf: raise InputError(f"power is {power}: it must be above 0")
     kw, models = dict(path=path, waves=waves, n_workers=n_workers), local_path(models, "models")
