@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'parse_numbers', 'read_audacity', 'read_delimited', 'add_heard',
-           'read_boxes_table', 'write_raven', 'write_audacity', 'write_boxes_csv', 'is_safe_id', 'write_per_recording']
+           'read_boxes_table', 'write_raven', 'write_audacity', 'write_csv', 'is_safe_id', 'write_per_recording']
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
 from .core import (atomic_write, below_head, csv_escape, csv_unescape, decimal_points, find_separator,
@@ -220,11 +220,12 @@ def write_audacity(
     with atomic_write(file) as f: f.write_text("".join(lines(r) for r in df.itertuples()), encoding="utf-8")
 
 # %% ../nbs/01a_annotations.ipynb #64a38a5b
-def write_boxes_csv(
+def write_csv(
     df,   # Boxes, or another table with names in it
     file):# File to write
     "Write one csv, safe to open in a spreadsheet."
-    cols = [k for k in ("recording", "species", "other", "note", "site", "table", "wrong", "error") if k in df]
+    names = "recording recording_id group species name other note site table wrong error".split()
+    cols = [k for k in names if k in df]
     text = {k: df[k].map({s: "" if pd.isna(s) else csv_escape(str(s)) for s in df[k].unique()}) for k in cols}
     with atomic_write(file) as f: df.assign(**text).to_csv(f, index=False)
 

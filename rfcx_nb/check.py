@@ -9,11 +9,11 @@ __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips
            'rfcx_check']
 
 # %% ../nbs/09c_check.ipynb #f66e7e62
-from .annotations import VERDICTS, write_boxes_csv
+from .annotations import VERDICTS, write_csv
 from .cli import command
 from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, is_hidden, load_dict,
-                          local_path, MISSING, Number, plain_name, plural, progress, raise_bad_rows, read_csv_table,
-                          sanitize, save_json, working)
+                          local_path, MISSING, Number, plural, progress, raise_bad_rows, read_csv_table, sanitize,
+                          save_json, working)
 from .detections import kept_scores
 from .media import with_media
 from .metrics import rate_text
@@ -21,7 +21,7 @@ from .plot import panels
 from .report import recordings_of
 from .review import review_page
 from .run_thresholds import tell_widths, weights_id
-from .runs import load_run
+from .runs import load_run, run_folder
 from .scores import finest_scores, other_sound, read_settings, season_id, species_of
 from .stratified import (BINS, choose_threshold, draw_windows, field_line, Judged, MIN_CLIPS, score_bins,
                                 show_curve)
@@ -62,7 +62,7 @@ def clips_of(
     j,      # Column of the species in `season.x`
     t,      # Row of the species in the table of thresholds
     rows):  # Numbers of windows
-    "Table of clips to judge: recording, start, end, low, high, species, and the score that detections have."
+    "Table of clips to judge: recording, start, end, low, high, species, and the score by the line of the boxes."
     df = season.windows.iloc[rows].astype(dict(recording=str, start=float, end=float)).round(3)
     score = expit(t.slope*season.x[rows, j].astype(float) + t.intercept).round(4)
     return df.assign(low=t.low, high=t.high, species=t.species, score=score).reset_index(drop=True)
@@ -130,16 +130,12 @@ def drawn_season(
     if other:
         raise InputError(f"{folder}: {other[0]} had {plural(then[other[0]], 'window')} when the clips were drawn, and "
                          f"has {now[other[0]]} now: score it with the --tile_width of then, {away}")
-    sounds = check.get("sources") or {} # earlier versions noted none
+    sounds = check.get("sources") or {}
     other = [k for k in then if other_sound(sounds.get(k), season.sources[k])]
     if other:
         raise InputError(f"{folder}: {other[0]} is another sound now than when the clips were drawn, under the same "
                          f"name ({len(other)} of {plural(len(then), 'recording')}), so the verdicts are not about it. "
                          f"Score the sounds of that time again by rfcx_detect --path, {away}")
-    n = len(season.windows)
-    if not then and check.get("windows", n) != n: # a check.json without recordings
-        raise InputError(f"{folder}: the clips were drawn from {plural(check['windows'], 'window')}, and the scores "
-                         f"now have {n}: take away the scores that are new, {away}")
     if new := len(parts) - len(now):
         print(f"{folder}: {plural(new, 'recording was', 'recordings were')} scored after the draw; the check is about "
               f"the other {len(now)}")
@@ -200,7 +196,7 @@ def write_pages(
         pages[page] = n
         with atomic_write(page) as f: f.write_text(text, encoding="utf-8")
         by_hand = page.with_suffix(".csv") # may be filled in already
-        if not by_hand.exists(): write_boxes_csv(df.assign(verdict="", other="", note="")[VERDICT_COLS], by_hand)
+        if not by_hand.exists(): write_csv(df.assign(verdict="", other="", note="")[VERDICT_COLS], by_hand)
     return pages
 
 # %% ../nbs/09c_check.ipynb #76661bd4
@@ -409,10 +405,10 @@ def _judge(season, check, verdicts, said, wanted, table, precision, widths, chec
     if not judged:
         of = f" of {', '.join(table.species.iloc[wanted])}" if len(wanted) < len(table) else ""
         raise InputError(f"{verdicts} holds neither a yes nor a no{of}: judge some clips first")
-    write_boxes_csv(said[VERDICT_COLS], kept)
+    write_csv(said[VERDICT_COLS], kept)
     field = field_table(judged, table, precision, check["weights"], widths, season_id(season.sources))
     whole, old = _keep_others(field.round(5), folder/"field.csv")
-    write_boxes_csv(whole, folder/"field.csv")
+    write_csv(whole, folder/"field.csv")
     show_field(judged, field, folder/"field.png")
     dates = old[old.logit.notna()].set_index("species_id").date
     for t in field.itertuples():
@@ -441,7 +437,7 @@ def rfcx_check(
     models:str="models"):        # Where runs are kept
     "Draw clips of a scored season to judge by ear; from the verdicts, thresholds with intervals."
     check_settings(n, bins, precision, seed)
-    folder = local_path(models, "models")/plain_name(model_name, "--model_name")
+    folder = run_folder(models, model_name)
     run, out = load_run(folder, fold), local_path(out or Path("preds")/model_name, "out")
     said, table = read_verdicts(verdicts) if verdicts else None, run.thresholds
     names, checks = list(table.species), out/"check"
@@ -450,7 +446,7 @@ def rfcx_check(
     with working(out, "rfcx_check"):
         p = kept_scores(run, out)
         tell_widths(folder, widths := read_settings(out/"scores").get("tile_width"))
-        check = read_check(checks, weights_id(run), bins)
+        check = read_check(checks, weights_id(run.digests()), bins)
         if verdicts and not check["draws"]:
             raise InputError(f"{checks} holds no draw: run rfcx_check without --verdicts first")
         drawn = {k: p.store.path(k) for k in check.get("recordings") or {}} # some may be gone from the recordings since

@@ -13,7 +13,7 @@ __all__ = ['MAX_RATE', 'HOST', 'TEMP', 'UMASK', 'MISSING', 'InputError', 'refusa
 import errno, io, json, os, re, shutil, socket, time, unicodedata, warnings
 from zlib import crc32
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Annotated
@@ -237,7 +237,7 @@ def save_json(
     obj,   # A dataclass, or anything JSON can hold; a number may be one of numpy's
     path): # File to write
     "Write `obj` to `path` as JSON, by `atomic_write`."
-    if not isinstance(obj, (dict, list)): obj = asdict(obj)
+    if is_dataclass(obj): obj = asdict(obj)
     text = json.dumps(obj, indent=1, default=np.generic.item)
     with atomic_write(path) as p: p.write_text(text + "\n", encoding="utf-8")
 
@@ -393,18 +393,19 @@ def _check_keys(df, key, n_rows, file): # Raise unless `key` holds each of 0 to 
 # %% ../nbs/core.ipynb #1304c1d4
 def read_csv_table(
     file,          # csv file or its URL
-    columns,       # Dict of column to kind: `str` or a `Number`; other columns are kept as text
+    columns,       # Dict of column to kind: `str` or a `Number`
     what,          # What it should be, for the message
     key=None,      # Column in which no value may occur twice
-    n_rows=None):  # If given, the numbers in `key` must be 0 to `n_rows`-1, and the rows are put in their order
+    n_rows=None,   # If given, the numbers in `key` must be 0 to `n_rows`-1, and the rows are put in their order
+    others=None):  # Kind of all other columns, a `Number`; they are kept as text if None
     "The table, checked; raises `InputError` with file, row and column."
     text = read_text(file, what)
     df, sep = _parse_csv(text, file, what)
     missing = [c for c in columns if c not in df]
     if missing: raise InputError(f"{file} has no column {', '.join(missing)}; it has {', '.join(df)[:200]}")
-    for c, kind in columns.items():
+    for c, kind in (dict.fromkeys(df, others) | columns).items():
         if kind is str: df[c] = df[c].map({s: csv_unescape(s) for s in df[c].unique()})
-        else: df[c] = _to_number(df[c], kind, file, sep)
+        elif kind: df[c] = _to_number(df[c], kind, file, sep)
     if key: raise_bad_rows(file, df[key].duplicated(), f"{key} is there twice", df[key])
     return df if n_rows is None else _check_keys(df, key, n_rows, file)
 

@@ -7,17 +7,16 @@ __all__ = ['DETECTION_COLS', 'WRITERS', 'Merged', 'merge_windows', 'detect', 'Wr
            'can_report', 'detection_thresholds', 'kept_scores', 'rfcx_detect']
 
 # %% ../nbs/06_detections.ipynb #f54496b2
-from .annotations import write_audacity, write_boxes_csv, write_per_recording, write_raven
+from .annotations import write_audacity, write_csv, write_per_recording, write_raven
 from .backends import check_backend
 from .cli import command
-from .core import (atomic_write, InputError, local_path, MISSING, plain_name, plural, printable, progress,
-                          save_json, working)
+from .core import atomic_write, InputError, local_path, MISSING, plural, printable, progress, save_json, working
 from .metrics import RATE_COLS
 from .run_thresholds import field_thresholds
-from .runs import load_run
+from .runs import load_run, run_folder
 from .scores import (checked_sources, finest_scores, GAP, read_note, read_settings, read_source, Scores,
                             season_id, species_of, UNLISTED)
-from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, Windows
+from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, WIDTHS, Windows
 import os, shutil
 from dataclasses import dataclass
 from hashlib import sha256
@@ -85,7 +84,7 @@ class Writer:
     name:str                # Of the file, or, if there is one per recording, its ending
     per_recording:bool=False# A folder with a file per recording?
 
-WRITERS = dict(csv=Writer(write_boxes_csv, "detections.csv"), parquet=Writer(_write_parquet, "detections.parquet"),
+WRITERS = dict(csv=Writer(write_csv, "detections.csv"), parquet=Writer(_write_parquet, "detections.parquet"),
                raven=Writer(write_raven, ".Table.1.selections.txt", True),
                audacity=Writer(write_audacity, ".txt", True))
 
@@ -228,7 +227,7 @@ def _judged_here(seasons, out, parts): # Series of species to season; folder; fi
     seasons = seasons.mask(seasons.isin(MISSING), "")
     if not seasons.any(): return seasons.map(lambda s: None)
     sources = {k: read_source(f) for k, f in parts.items()}
-    drawn = {k: o or sources.get(k, ()) for k, o in checked_sources(out).items()}
+    drawn = checked_sources(out)
     here, mine = seasons.eq(season_id(sources)), seasons.eq(season_id(drawn)) # of these, and of the draw in this folder
     same = [k for k, o in drawn.items() if k in sources and season_id({k: o}) == season_id({k: sources[k]})]
     here |= mine & (len(same) >= .9*len(set(drawn) | set(sources))) # a few came or went
@@ -269,7 +268,7 @@ def rfcx_detect(
     threshold:float=None,        # One threshold for all species, in place of those that rfcx_validate found
     gap:float=GAP,               # Longest silence inside a detection, in s
     min_length:float=0.,         # Shortest detection, in s
-    tile_width:tuple=(64, 128, 256), # Widths of the tiles, in frames
+    tile_width:tuple=WIDTHS, # Widths of the tiles, in frames
     fold:int=None,               # Detect with one fold; with all that are trained if not given
     split:str="test",            # Which folder of recordings
     waves:str="waves",           # Where a frozen encoder's features are kept
@@ -281,10 +280,10 @@ def rfcx_detect(
     "List the calls in a folder: which species, when, in which band. Goes on where it was stopped; keeps the scores."
     _check_limits(threshold=(threshold, 1), gap=(gap, np.inf), min_length=(min_length, np.inf))
     if backend != "auto": check_backend(backend, default_device())
-    formats, folder = parse_formats(format), local_path(models, "models")/plain_name(model_name, "--model_name")
+    formats, folder = parse_formats(format), run_folder(models, model_name)
     run, out = load_run(folder, fold, default_device()), local_path(out or Path("preds")/model_name, "out")
     inputs = resolve_inputs(path, split, run.cfg) if path else None # errors in it come before anything is written
-    windows = Windows(tile_width).fitted(run)
+    windows = Windows(tile_width)
     widths = read_settings(out/"scores").get("tile_width") if not path else None if run.cfg.encoder else windows.widths
     table = detection_thresholds(run, threshold, widths)
     with working(out, "rfcx_detect"):

@@ -209,7 +209,7 @@ def rfcx_distill(
         raise InputError(f"model is {own['model']}: a student is a network of timm's, without an encoder")
     cfg, boxes = make_config(**own), load_training_data(path, run.cfg, waves, n_workers, run.path).boxes
     with working(new, "rfcx_distill"):
-        teacher = f"{name} ({weights_id(run)}) with crops of {cfg.crop_frames*cfg.frame_seconds:.2f} s"
+        teacher = f"{name} ({weights_id(run.digests())}) with crops of {cfg.crop_frames*cfg.frame_seconds:.2f} s"
         if run.cfg.encoder and mixtures: teacher += f" and {mixtures} mixtures"
         files = heard_recordings(new, path, boxes.recording_id, unlabelled, teacher)
         if not (new/"fold0"/"weights.safetensors").exists():

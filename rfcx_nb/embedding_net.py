@@ -7,7 +7,7 @@ __all__ = ['EmbeddingDataset', 'EmbeddingNet', 'score_embeddings']
 
 # %% ../nbs/03f_embedding_net.ipynb #f329dd61
 from .crops import BoxDataset
-from .encoder import embedding_path
+from .encoder import Features
 import numpy as np, pandas as pd, torch
 from safetensors.numpy import load_file
 from torch import nn
@@ -25,7 +25,7 @@ class EmbeddingDataset(BoxDataset):
         **kw):     # More for `BoxDataset`
         super().__init__(boxes, n_species, soft=soft, **kw)
         ids = pd.concat([boxes.recording_id] + ([] if soft is None else [soft.recording_id])).unique()
-        self.data, self.seconds = {k: load_file(embedding_path(store, k)) for k in ids}, seconds
+        self.data, self.seconds = {k: load_file(Features(store).path(k)) for k in ids}, seconds
 
     def window_bounds(self,
         i): # Row of a box

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ENCODERS', 'HOP_SECONDS', 'SCORE_HOP', 'Encoder', 'MelProduct', 'rows_by_name', 'BirdNET', 'Perch', 'encoder_class',
            'has_classes', 'get_encoder', 'score_hop', 'encoder_label', 'known_species', 'embed_file', 'Features',
-           'embedding_path', 'embed_recordings']
+           'embed_recordings']
 
 # %% ../nbs/03b_encoder.ipynb #c8110af7
 from .core import as_path, existing_path, InputError, printable, progress
@@ -268,12 +268,6 @@ class Features(Parts):
             with safe_open(self.path(k), "np") as o: source = (o.metadata() or {}).get("source")
             return source == str(self.source(src))
         except (OSError, SafetensorError): return False
-
-def embedding_path(
-    folder, # Folder of features
-    k):     # Recording id
-    "Path of the file of its features."
-    return Features(folder).path(k)
 
 # %% ../nbs/03b_encoder.ipynb #bd35e2dd
 def _job(name, k, src, folder, hop): # One recording; returns its id and an error, if any

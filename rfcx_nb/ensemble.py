@@ -6,8 +6,9 @@
 __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 
 # %% ../nbs/05b_ensemble.ipynb #4ee6ac6b
+from .annotations import write_csv
 from .cli import command
-from .core import atomic_write, csv_escape, InputError, local_path, output_file, plural
+from .core import InputError, local_path, output_file, plural
 from .metrics import lwlrap
 from .runs import load_config
 from .scores import box_scores, finest_scores, read_submission
@@ -120,5 +121,5 @@ def rfcx_ensemble(
         scale = [(x.to_numpy().mean(), x.to_numpy().std() + 1e-6) for x in xs]
         lines, weights = [(1/sd, -mean/sd) for mean, sd in scale], np.ones(n)/n
     total = sum(w*(a*x + b) for x, (a, b), w in zip(xs, lines, weights))
-    with atomic_write(out) as f: expit(total).rename(index=csv_escape).reset_index().to_csv(f, index=False)
+    write_csv(expit(total).reset_index(), out)
     print(f"{plural(n, 'submission')}, {plural(len(total), 'recording')}: {out}")

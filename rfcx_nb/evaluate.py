@@ -7,7 +7,7 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'drawn_groups', 'event_figures'
            'Compared', 'compare', 'read_pair', 'rfcx_compare']
 
 # %% ../nbs/10a_evaluate.ipynb #aef72844
-from .annotations import write_boxes_csv
+from .annotations import write_csv
 from .cli import command
 from .core import as_path, existing_path, InputError, local_path, output_file, plural
 from .import_boxes import check_rows, match_recordings, read_species_ids, read_tables
@@ -232,7 +232,7 @@ def rfcx_evaluate(
         print(f"  calls of {', '.join(short)} are shorter than {overlap:g} of a detection, so a detection that holds "
               "one counts as wrong: give a smaller --overlap")
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap, by=by)
-    write_boxes_csv(res.round(4), out)
+    write_csv(res.round(4), out)
     for t in res.itertuples(): print(_describe_figures(t))
     mute = set(e.species) - set(d.species)
     if mute: print(f"  never detected, so with a precision of 0 in the mean of the species: {len(mute)} of "

@@ -10,11 +10,11 @@ __all__ = ['OUTPUTS', 'OnnxLogMel', 'window_starts', 'OnnxModel', 'metadata', 'w
 from . import __version__
 from .backends import need_onnx, to_onnx
 from .cli import command
-from .core import atomic_write, InputError, local_path, output_file, plain_name, plural
+from .core import atomic_write, InputError, output_file, plural
 from .logmel import filterbank, LogMel, normalize
 from .model import has_global_context, one_pass_fits, rounds_down
 from .run_thresholds import field_thresholds
-from .runs import load_config, load_run
+from .runs import load_config, load_run, run_folder
 from .tiled_inference import score_mel, Windows
 import json, math
 import torch.nn.functional as F, numpy as np, torch
@@ -192,7 +192,7 @@ def rfcx_export(
     "Write a run as one ONNX file: waveforms in, and logits and scores of each window out. Needs onnx and onnxruntime."
     need_onnx("rfcx_export")
     if not 0 < tile_step <= 1: raise InputError(f"tile_step is {tile_step}: it must be in (0, 1]")
-    folder = local_path(models, "--models")/plain_name(model_name, "--model_name")
+    folder = run_folder(models, model_name)
     out, cfg = output_file(out or folder/f"{model_name}.onnx", "--out"), load_config(folder)
     step = max(int(tile_width*tile_step), 1)
     if cfg.encoder:

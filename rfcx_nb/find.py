@@ -9,15 +9,17 @@ __all__ = ['QUERY_COLS', 'MAX_SECONDS', 'COLUMNS', 'is_clip', 'read_clip', 'read
 
 # %% ../nbs/09a_find.ipynb #876952eb
 from .cli import command
-from .core import (as_path, existing_path, InputError, local_path, MAX_RATE, plain_name, plural, printable,
-                          save_json, working)
-from .crops import labelled_boxes, read_boxes, species_names, window_targets
+from .core import (as_path, existing_path, InputError, local_path, MAX_RATE, plural, printable, save_json,
+                          working)
+from .crops import labelled_boxes, read_box_table, species_names, window_targets
 from .detections import DETECTION_COLS, parse_formats, write_detections
+from .encoder import Features
 from .import_boxes import check_rows, highest_khz, match_recordings, read_tables
 from .parallel import file_fingerprint, same_content
 from .preprocess import AUDIO_EXTS, find_recordings, real_path
 from .recordings import durations
-from .search import find_species, get_ear, Maps, TemplateEar
+from .runs import run_folder
+from .search import find_species, get_ear, TemplateEar
 from .tiled_inference import write_failures
 import torch.nn.functional as F, numpy as np, pandas as pd, torch
 
@@ -65,10 +67,12 @@ def read_query(
         return read_clip(query, species, low, high)
     if low or high: raise InputError(f"low and high are for a sound file: the boxes of {query} have frequencies")
     if (query/"train_tp.csv").exists():
-        df, found = read_boxes(query), find_recordings(recordings or query/"train")
+        files = [query/k for k in ("train_tp.csv", "train_fp.csv") if (query/k).exists()]
+        tables = {f.name: read_box_table(f) for f in files}
+        df = pd.concat([t.assign(table=k, row=t.index + 2, is_tp=k == "train_tp.csv") for k, t in tables.items()])
+        found = find_recordings(recordings or query/"train")
         names = species_names(query, df.species_id.max() + 1)
-        df = df.assign(species=[names[i] for i in df.species_id], row=df.groupby("is_tp").cumcount() + 2,
-                       table=np.where(df.is_tp, "train_tp.csv", "train_fp.csv"), recording=df.recording_id)
+        df = df.assign(species=[names[i] for i in df.species_id], recording=df.recording_id)
         df = df.rename(columns=dict(t_min="start", t_max="end", f_min="low", f_max="high"))
         df = df[df.recording.isin(found) & ((df.species == species) | (not species))]
         sizes = durations({k: found[k] for k in df.recording.unique()})[0]
@@ -158,7 +162,7 @@ def map_folder(
     "Bring maps into `folder`; dict of recording id to its map, and dict of errors."
     errors = ear.embed(files, folder, n_workers)
     for e in errors.values(): print(f"left out: {e}")
-    return {k: Maps(folder).path(k) for k in files if k not in errors}, errors
+    return {k: Features(folder).path(k) for k in files if k not in errors}, errors
 
 # %% ../nbs/09a_find.ipynb #c2198785
 def judged_windows(
@@ -315,7 +319,7 @@ def rfcx_find(
     if n < 1 or next < 0: raise InputError(f"n is {n} and next {next}: n must be at least 1, next at least 0")
     if not 0 <= deny <= 10: raise InputError(f"deny is {deny}: it must be between 0 and 10")
     formats, files = parse_formats(format), find_recordings(path)
-    run = local_path(models, "models")/plain_name(model_name, "--model_name")
+    run = run_folder(models, model_name)
     ear, out, waves = get_ear(ear, run, sample_rate), local_path(out, "out"), local_path(waves, "waves")
     data, source = as_path(path), query_folder(query, recordings, path)
     q, sources = read_query(query, source, species, row, low, high)
@@ -325,7 +329,7 @@ def rfcx_find(
         boxes = boxes.with_name(f"{boxes.name}-clip")
     if any((out/"scores").glob("*.parquet")): raise InputError(f"{out} holds a prediction: choose another --out")
     with working(out, "rfcx_find"):
-        if clip: Maps(boxes).path(*sources).unlink(missing_ok=True) # it depends on the recordings that are searched
+        if clip: Features(boxes).path(*sources).unlink(missing_ok=True) # it depends on the recordings that are searched
         judged, lost = map_folder(ear.for_clips(files) if clip else ear, sources, boxes, n_workers)
         q = q[~q.recording.isin(lost)]
         if not q.is_tp.any(): raise InputError(f"no recording with a confirmed box of {query} can be read")

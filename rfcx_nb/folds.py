@@ -9,8 +9,9 @@ __all__ = ['RATE', 'LAG', 'PLACES', 'NOWHERE', 'FOLDS', 'NO_BOXES', 'read_sites'
            'begin_fold', 'held_out', 'fold_boxes']
 
 # %% ../nbs/01b_folds.ipynb #a568621a
-from .core import (as_path, atomic_write, csv_escape, InputError, Number, plural, printable, progress,
-                          raise_bad_rows, read_csv_table, sanitize, working)
+from .annotations import write_csv
+from .core import (as_path, InputError, Number, plural, printable, progress, raise_bad_rows, read_csv_table,
+                          sanitize, working)
 from .crops import BOX_COLS
 from .parallel import parallel_map
 from .preprocess import find_recordings, open_audio
@@ -29,7 +30,8 @@ def read_sites(
     "Dict of recording id to site, from `recordings.csv`, and a sentence if it lacks a column."
     f, what = as_path(path)/"recordings.csv", "a table of recording_id and site"
     if not f.exists(): return {}, ""
-    key = next((k for k in ("recording_id", "recording") if k in (cols := list(read_csv_table(f, {}, what)))), None)
+    cols = list(read_csv_table(f, {}, what))
+    key = next((k for k in ("recording_id", "recording") if k in cols), None)
     if not key or "site" not in cols: return {}, "recordings.csv does not have the columns recording_id and site"
     df = read_csv_table(f, {key: str, "site": str}, what, key)
     return {k: s for k, s in zip(df[key], df.site.map(sanitize)) if s}, ""
@@ -236,10 +238,6 @@ def add_folds(
 # %% ../nbs/01b_folds.ipynb #0f3a70da
 FOLDS = ["recording_id", "fold", "group"]
 
-def _write(df, file): # A table; where it goes
-    df = df.assign(**{c: df[c].map(csv_escape) for c in ("recording_id", "group")})
-    with atomic_write(file) as f: df.to_csv(f, index=False)
-
 def _only(file, df, columns): # Raise if `df`, read from `file`, has other columns
     if extra := [c for c in df if c not in columns]:
         names = ", ".join(extra)[:200]
@@ -347,7 +345,7 @@ def begin_fold(
     if not f.exists():
         rows = table.loc[(table.fold != fold) & table.recording_id.isin(set(ids)), ["recording_id", "group"]]
         digests = dict(boxes)
-        _write(rows.assign(boxes=[digests.get(k, NO_BOXES) for k in rows.recording_id]), f)
+        write_csv(rows.assign(boxes=[digests.get(k, NO_BOXES) for k in rows.recording_id]), f)
     return set(learned(run, fold, table).recording_id)
 
 # %% ../nbs/01b_folds.ipynb #128bf333
@@ -390,7 +388,7 @@ def _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers): # For `fo
         first = add_folds(boxes, n_folds, seed, joined).drop_duplicates("recording_id").sort_values("recording_id")
         table = first.assign(group=first.recording_id.map(joined))[FOLDS].reset_index(drop=True)
     table = extend_folds(table, group, pairs, n_folds)
-    _write(table, file)
+    write_csv(table, file)
     return table
 
 # %% ../nbs/01b_folds.ipynb #a94a4ca9

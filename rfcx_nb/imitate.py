@@ -104,7 +104,7 @@ def imitator(
     net,         # A `SpeciesNet` on the CPU
     n_features): # Of the encoder
     "`net`, the same object, with a `FeatureHead` that sees the whole map, margins included."
-    with torch.no_grad(): channels, rows = net.eval().forward_features(torch.zeros(1, net.n_mels, 128)).shape[1:3]
+    channels, rows = net.silence_features(128).shape[1:3]
     net.margin, net.head = 0, FeatureHead(channels, rows, n_features)
     return net.train()
 

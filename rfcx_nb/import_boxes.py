@@ -7,11 +7,11 @@ __all__ = ['MADE', 'MIN_BOXES', 'match_table', 'read_tables', 'match_recordings'
            'number_species', 'write_training_tables', 'symlink_recordings', 'import_summary', 'rfcx_import']
 
 # %% ../nbs/01d_import_boxes.ipynb #25f94115
-from .annotations import read_boxes_table, VERDICTS, write_boxes_csv
+from .annotations import read_boxes_table, VERDICTS, write_csv
 from .cli import command
-from .core import (as_path, atomic_write, csv_escape, existing_path, InputError, is_hidden, local_path, Number,
-                          plural, printable, raise_bad_rows, read_csv_table, sanitize, working)
-from .crops import BOX_COLS
+from .core import (as_path, existing_path, InputError, is_hidden, local_path, plural, printable, raise_bad_rows,
+                          read_csv_table, working)
+from .crops import BOX_COLS, read_species_table
 from .preprocess import AUDIO_EXTS, find_recordings
 from .recordings import durations, matcher, other_folders, tell_moved
 import os, re
@@ -154,11 +154,8 @@ def _natural(s): # Sort key: digits as numbers, so that frog 2 comes before frog
 
 def read_species_ids(file): # `species.csv`
     "Dict of name to number; raises `InputError`."
-    kinds = dict(species_id=Number(0, 9999, integer=True), name=str)
-    df = read_csv_table(file, kinds, "a table of species_id and name", "species_id")
-    df["name"] = df.name.map(sanitize)
+    df = read_species_table(file)
     raise_bad_rows(file, df.name == "", "the name is empty: give this species a name", df.species_id)
-    raise_bad_rows(file, df.name.duplicated(), "the name is there twice", df.name)
     return dict(zip(df.name, df.species_id.tolist()))
 
 def number_species(
@@ -176,18 +173,17 @@ def write_training_tables(
     out):# Folder to write to
     "Write train_tp.csv, train_fp.csv and species.csv; the tables have `chosen` if there is such a box."
     songtype = pd.to_numeric(ok.songtype, errors="coerce").fillna(1).astype(int)
-    names = {k: csv_escape(k) for k in ok.recording_id.unique()}
-    t = ok.assign(species_id=ok.species.map(ids), songtype_id=songtype, recording_id=ok.recording_id.map(names))
+    t = ok.assign(species_id=ok.species.map(ids), songtype_id=songtype)
     t = t.rename(columns=dict(start="t_min", end="t_max", low="f_min", high="f_max"))
     cols = [*BOX_COLS, "chosen"] if (t.get("chosen", pd.Series("", t.index)) != "").any() else BOX_COLS
     for tp, name in ((True, "train_tp.csv"), (False, "train_fp.csv")):
-        with atomic_write(out/name) as f: t.loc[t.is_tp == tp, cols].to_csv(f, index=False)
+        write_csv(t.loc[t.is_tp == tp, cols], out/name)
     file, old = out/"species.csv", pd.DataFrame(columns=["species_id", "name"])
-    if file.exists(): old = read_csv_table(file, {}, "a table of species_id and name") # its other columns stay
+    if file.exists(): old = read_csv_table(file, dict(name=str), "a table of species_id and name") # with other columns
     known = read_species_ids(file) if file.exists() else {} # a spreadsheet may have saved 0.0
     new = {s: i for s, i in ids.items() if s not in known}
-    new = pd.DataFrame(dict(species_id=list(new.values()), name=[csv_escape(s) for s in new]))
-    with atomic_write(file) as f: pd.concat([old, new]).to_csv(f, index=False)
+    new = pd.DataFrame(dict(species_id=list(new.values()), name=list(new)))
+    write_csv(pd.concat([old, new]), file)
 
 # %% ../nbs/01d_import_boxes.ipynb #ef25c07a
 def symlink_recordings(
@@ -272,7 +268,7 @@ def _write_folder(ok, log, recordings, out): # Good rows; from `_left_out`; fold
         tp, report = out/"train_tp.csv", out/"import_report.csv"
         if tp.exists() and not report.exists():
             raise InputError(f"{tp} was not made by rfcx_import and would be lost: choose another --out")
-        write_boxes_csv(log, report)
+        write_csv(log, report)
         symlink_recordings(out/"train", as_path(recordings))
         ids = number_species(ok.species, out/"species.csv")
         write_training_tables(ok, ids, out)

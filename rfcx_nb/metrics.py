@@ -67,8 +67,9 @@ def lwlrap_parts(
     scores,# (n, n_species)
     truth):# (n, n_species) 0/1
     "(n,) sums over the labels of each row, and (n,) numbers of labels."
-    n = truth.sum(1)
-    return np.array([lwlrap(s[None], t[None])*k if k else 0. for s, t, k in zip(scores, truth, n)]), n
+    row, k = np.nonzero(truth)
+    at_least = scores[row] >= scores[row, k][:, None]
+    return np.bincount(row, (at_least & truth[row]).sum(1)/at_least.sum(1), len(truth)), truth.sum(1)
 
 def lwlrap_interval(
     scores,    # (n, n_species)
@@ -104,8 +105,7 @@ def rate_text(
 # %% ../nbs/03e_metrics.ipynb #612988dc
 def _read_table(table, what): # A csv file, or a DataFrame, which stays as it is; what it should be -> DataFrame
     if isinstance(table, pd.DataFrame): return table
-    id_ = dict(recording_id=str)
-    return read_csv_table(table, dict.fromkeys(read_csv_table(table, id_, what), Number()) | id_, what)
+    return read_csv_table(table, dict(recording_id=str), what, others=Number())
 
 def score_submission(
     submission,# csv file or DataFrame: `recording_id` and a column of scores per species

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['HEADS', 'replace_layer', 'add_channel', 'SpeciesNet', 'take_windows', 'Head', 'PoolHead', 'log_mean_exp',
-           'rows_in_bands', 'BandHead', 'freeze', 'to_device', 'has_global_context', 'one_pass_fits', 'rounds_down']
+           'rows_in_bands', 'BandHead', 'freeze', 'to_device', 'has_global_context', 'one_pass_fits', 'rounds_down',
+           'pad_recording']
 
 # %% ../nbs/03_model.ipynb #83a400f7
 from .core import InputError
 from contextlib import nullcontext
 from copy import deepcopy
-import torch
+import torch.nn.functional as F, torch
 from fastai.layers import apply_init
 from timm.layers.grn import GlobalResponseNorm
 from torch import nn
@@ -63,15 +64,16 @@ class SpeciesNet(nn.Module):
         try: self.head = HEADS[head](nf, n_species, head_ps)
         except Exception as e: raise InputError(f"the head {head} cannot be made: {e!r}") from e
 
-    def _trial(self, *frames): # Numbers of frames -> features of so much silence, with the body in evaluation mode
-        training = self.body.training
-        self.body.eval()
-        with torch.no_grad(): res = [self.forward_features(torch.zeros(1, self.n_mels, n)) for n in frames]
-        self.body.train(training)
-        return res
+    def silence_features(self,
+        n): # Frames
+        "`forward_features` of silence, in evaluation mode; afterwards the network is as it was."
+        was, x = self.training, torch.zeros(1, self.n_mels, n, device=next(self.parameters()).device)
+        try:
+            with torch.no_grad(): return self.eval().forward_features(x)
+        finally: self.train(was)
 
     def _measure(self): # Channels and stride of the body
-        f, g = self._trial(128, 192)
+        f, g = self.silence_features(128), self.silence_features(192)
         if f.dim() != 4 or f.shape[:3] != g.shape[:3] or not 0 < f.shape[3] < g.shape[3]:
             raise InputError("this network gives no map of features that grows with time: take a convolutional network")
         return f.shape[1], 128//f.shape[3]
@@ -79,7 +81,7 @@ class SpeciesNet(nn.Module):
     def _add_channel(self): # A second channel for the body
         self.freq_channel = True
         add_channel(self.body)
-        try: self._trial(128)
+        try: self.silence_features(128)
         except RuntimeError: # only one of them has it now
             raise InputError("freq_channel is True, but this network's input goes to several layers: set freq_channel "
                              "to false, or take another network") from None
@@ -223,12 +225,6 @@ class BandHead(Head):
 HEADS["band"] = BandHead
 
 # %% ../nbs/03_model.ipynb #d77b0ac5
-def _look(net, n): # A `SpeciesNet`; frames. Features of silence; the network is as it was afterwards
-    was, x = net.training, torch.zeros(1, net.n_mels, n, device=next(net.parameters()).device)
-    try:
-        with torch.no_grad(): return net.eval().forward_features(x)
-    finally: net.train(was)
-
 def freeze(
     net,       # A `SpeciesNet`
     stride=16):# Layers with a map this coarse, or coarser, are still trained
@@ -237,7 +233,7 @@ def freeze(
     def watch(m, x, y): fine.extend([m] if y.dim() == 4 and y.shape[3] > 256//stride else [])
     for m in net.body.modules():
         if list(m.parameters(recurse=False)): hooks.append(m.register_forward_hook(watch))
-    _look(net, 256)
+    net.silence_features(256)
     for h in hooks: h.remove()
     for m in fine: m.requires_grad_(False)
     return net
@@ -261,7 +257,7 @@ def has_global_context(
         seen.append(isinstance(m, GlobalResponseNorm) or x[0].dim() == 2 or x[0].shape[-1] == 1)
     for m in net.body.modules():
         if isinstance(m, layers): hooks.append(m.register_forward_hook(watch))
-    _look(net, 256)
+    net.silence_features(256)
     for h in hooks: h.remove()
     kinds = ("attn", "attention", "modulation") # in the names of timm's classes
     def by_name(m): return any(k in type(m).__name__.lower() for k in kinds)
@@ -272,13 +268,22 @@ def one_pass_fits(
     net,    # A `SpeciesNet`
     widths):# Widths of windows, in frames
     "True if windows of `widths` can be read off one feature map of `net`."
-    try: _look(net, 401)
+    try: net.silence_features(401)
     except RuntimeError: return False # not every length of a recording fits it
-    whole = all(w % net.stride == 0 for w in widths) and _look(net, 256).shape[3] == 256//net.stride
+    whole = all(w % net.stride == 0 for w in widths) and net.silence_features(256).shape[3] == 256//net.stride
     return whole and not has_global_context(net)
 
 def rounds_down(net): # A `SpeciesNet`
     "True if its map has no column for a last part of `net.stride` frames, as that of densenet121; looked up once."
     if not hasattr(net, "_rounds_down"):
-        net._rounds_down = _look(net, 256 + net.stride//2).shape[3] == 256//net.stride
+        net._rounds_down = net.silence_features(256 + net.stride//2).shape[3] == 256//net.stride
     return net._rounds_down
+
+def pad_recording(
+    net,# A `SpeciesNet`
+    mel): # (..., frames) log-mel of a whole recording
+    """`mel` with the margins of `net`, after as much silence as it needs: to 32 frames, since fewer are too few for
+    most networks, and to whole columns if it rounds down, so that no window lacks its end."""
+    n = max(mel.shape[-1], 32)
+    if rounds_down(net): n += -n % net.stride
+    return F.pad(mel, (net.margin, net.margin + n - mel.shape[-1]))

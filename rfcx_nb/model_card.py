@@ -10,7 +10,7 @@ __all__ = ['CARD', 'VALIDATED', 'ONE_NETWORK', 'VALIDATED_BEFORE', 'NOT_VALIDATE
 from .backbones import body_notes
 from .core import atomic_write, csv_unescape, load_dict, Number, plural, read_csv_table
 from .run_thresholds import thresholds_fit
-from .runs import folder_digests, load_config
+from .runs import folder_digests, load_config, trained_folds
 from pathlib import Path
 
 # %% ../nbs/03j_model_card.ipynb #a2ca5366
@@ -75,11 +75,11 @@ def _licence(cfg, folder): # sentence about the weights of the run in `folder`
 def write_model_card(folder): # `models/<model_name>`
     "Write `README.md` of a run from the files in its folder: boxes, thresholds, measured figures, licence, settings."
     folder, cfg = Path(folder), load_config(folder)
-    done = sorted(o.parent.name for o in folder.glob("fold*/weights.safetensors"))
+    done = trained_folds(folder, cfg)
     worth = VALIDATED if (folder/"validation.csv").exists() else ONE_NETWORK if cfg.n_folds == 1 else NOT_VALIDATED
-    now = folder_digests(folder, [o.removeprefix("fold") for o in done])
+    now = folder_digests(folder, done)
     if worth is VALIDATED and not thresholds_fit(folder, now): worth = VALIDATED_BEFORE
-    trained = f"{plural(len(done), 'is', 'are')} trained: {', '.join(done)}"
+    trained = f"{plural(len(done), 'is', 'are')} trained: {', '.join(f'fold{k}' for k in done)}"
     folds = f"Of its {cfg.n_folds} folds, {trained}." if cfg.n_folds > 1 else ""
     text = CARD.format(name=folder.resolve().name, models=folder.parent.name, n=len(cfg.species), worth=worth,
                        folds=folds, table=card_table(folder), licence=_licence(cfg, folder),

@@ -58,15 +58,13 @@ def _check_ogg(path): # Raise if an Ogg stream was cut short, or joined to anoth
     if not last[1] & 4: raise InputError(f"{printable(path)}: ends before its stream does: it was cut short")
 
 # %% ../nbs/00_preprocess.ipynb #c5884748
-def _file_size(path): return path.stat().st_size if hasattr(path, "stat") else os.path.getsize(path) # In bytes
-
 def _check_range(lo, hi, path): # Lowest and highest sample of a block, of each channel; the file
     if -MAX_ABS_SAMPLE < np.min(lo) and np.max(hi) < MAX_ABS_SAMPLE: return
     what = "samples that are not finite numbers, or larger than any recorder writes"
     raise InputError(f"{printable(path)}: holds {what}")
 
 def _check_empty(path): # A file without samples: say whether its recorder stopped too early
-    size = _file_size(path)
+    size = as_path(path).stat().st_size
     why = (f" by its header, but {size/1e6:.1f} MB: its recorder stopped before it wrote the length, "
            "and tools such as `sox --ignore-length` repair that") if size > 2**16 else ""
     raise InputError(f"{printable(path)}: holds no samples{why}")
@@ -117,6 +115,7 @@ def audio_blocks(
                     rest = rest[block:]
             if len(rest): yield rest
             _check_whole(f, path, n, hi - lo, mono)
+            if not len(rest): raise InputError(f"{printable(path)}: too short, {plural(n, 'sample')}")
     except InputError: raise
     except Exception as e: # decoders fail in many ways; one file must not end the run
         raise InputError(f"{printable(path)}: cannot be read as audio ({_why_unreadable(path, e)})") from None

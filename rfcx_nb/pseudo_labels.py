@@ -7,13 +7,12 @@ __all__ = ['soft_labels', 'cap_prevalence', 'score_train_set', 'check_soft_teach
 
 # %% ../nbs/07_pseudo_labels.ipynb #47910133
 from .cli import command
-from .core import (as_path, atomic_write, InputError, load_json, local_path, plain_name, plural, save_json,
-                          working)
+from .core import as_path, atomic_write, InputError, load_json, plural, save_json, working
 from .crops import labelled_boxes, read_boxes, window_targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
 from .run_thresholds import thresholds_note, weights_id
-from .runs import load_config, load_run
+from .runs import folder_digests, load_config, load_run, run_folder, trained_folds
 from .scores import Scores, species_of
 from .tiled_inference import read_parts, score_folder, score_settings, Windows, with_backend
 from .train import rfcx_train
@@ -111,7 +110,8 @@ def _train_round(
     before,# (n_species,) means of the round before, or None
     kw):   # Dict of `path`, `waves`, `n_workers`
     "Train the run of one round; return the (n_species,) means of its soft labels."
-    file, cfg, how = new/"pseudo.parquet", load_config(old), dict(teacher=weights_id(load_run(old)), power=power)
+    file, cfg = new/"pseudo.parquet", load_config(old)
+    how = dict(teacher=weights_id(folder_digests(old, trained_folds(old, cfg))), power=power)
     if file.exists():
         if (new/"pseudo.json").exists() and load_json(new/"pseudo.json") != how:
             raise InputError(f"{new} was begun by other networks of {old.name}, or with another --power: remove {new}")
@@ -120,7 +120,8 @@ def _train_round(
         _write_pseudo_labels(kw["path"], old, file, kw["waves"], power, before, kw["n_workers"])
     df = pseudo_table(replace(cfg, pseudo=str(file)))
     means = df[list(cfg.species)].mean().to_numpy()
-    print(f"{new.name}: {plural(len(df), 'window')}, {means.sum():.2f} species per window by the soft labels of {old.name}")
+    print(f"{new.name}: {plural(len(df), 'window')}, {means.sum():.2f} species per window by the soft labels of "
+          f"{old.name}")
     rfcx_train(model_name=new.name, models=new.parent, **kw, **{**asdict(cfg), "precision": "auto", "pseudo": str(file),
                                                                    "species": ()})
     return means
@@ -146,10 +147,10 @@ def rfcx_pseudo_label(
     "Train again on boxes and the last round's soft labels: runs <model_name>_r1, _r2 ... Goes on where it was stopped."
     if rounds < 1: raise InputError(f"rounds is {rounds}: it must be at least 1")
     if not 0 < power < np.inf: raise InputError(f"power is {power}: it must be above 0")
-    kw, models = dict(path=path, waves=waves, n_workers=n_workers), local_path(models, "models")
-    best_run, means = models/plain_name(model_name, "model_name"), None
+    kw, best_run, means = dict(path=path, waves=waves, n_workers=n_workers), run_folder(models, model_name), None
+    models = best_run.parent
     check_soft_teacher(best_run, cfg := load_config(best_run))
-    if (n := len(list(best_run.glob("fold*/weights.safetensors")))) < cfg.n_folds:
+    if (n := len(trained_folds(best_run, cfg))) < cfg.n_folds:
         raise InputError(f"{best_run}: {n} of {plural(cfg.n_folds, 'fold')} trained, but all are needed: train the "
                          "rest first")
     validated = thresholds_note(best_run) # its thresholds stay as they are

@@ -7,7 +7,7 @@ __all__ = ['THRESHOLD_COLS', 'default_thresholds', 'write_thresholds', 'read_thr
            'thresholds_note', 'tell_widths', 'thresholds_fit', 'keep_edited', 'field_thresholds', 'read_prevalence']
 
 # %% ../nbs/03h_run_thresholds.ipynb #21160bcb
-from .annotations import write_boxes_csv
+from .annotations import write_csv
 from .core import InputError, load_dict, Number, plural, read_csv_table, save_json
 from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, rate_text, with_interval
 from .runs import file_digest, Run
@@ -40,7 +40,7 @@ def write_thresholds(
     "Write `thresholds.csv` of a run: thresholds rounded down to six digits, so that the box at one stays above it."
     exact = table[["slope", "intercept"]] # rounded, they would move all scores
     lower = np.floor(table.threshold.astype(float)*1e6 + 1e-6)/1e6
-    write_boxes_csv(table.round(6).assign(threshold=lower, **exact), Path(run)/"thresholds.csv")
+    write_csv(table.round(6).assign(threshold=lower, **exact), Path(run)/"thresholds.csv")
 
 # %% ../nbs/03h_run_thresholds.ipynb #d6291aa9
 def read_thresholds(
@@ -57,9 +57,9 @@ def read_thresholds(
     return df[THRESHOLD_COLS]
 
 # %% ../nbs/03h_run_thresholds.ipynb #5979f0b9
-def weights_id(run): # `Run`
-    "A short text that tells its networks and settings from others."
-    return sha256(json.dumps(run.digests(), sort_keys=True).encode()).hexdigest()[:12]
+def weights_id(digests): # From `Run.digests`
+    "A short text that tells a run's networks and settings from others."
+    return sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:12]
 
 def note_thresholds(
     run,   # `Run`, whose `thresholds.csv` was just written
@@ -115,7 +115,7 @@ def field_thresholds(
     what = "the thresholds of the field, as rfcx_check writes them"
     df = read_csv_table(f, kinds | dict.fromkeys(cols, number), what, "species_id").set_index("species_id")
     width = pd.to_numeric(df.get("tile_width", pd.Series("", df.index)), errors="coerce") # nan: not known
-    other = df.weights != weights_id(run)
+    other = df.weights != weights_id(run.digests())
     wide = ~other & width.notna() & (width != (min(widths) if widths else width))
     for odd, what in ((other, "networks"), (wide, "windows (--tile_width)")):
         if odd.any():

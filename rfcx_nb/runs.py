@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'RunConfig', 'make_config', 'load_config', 'adopt', 'save_config',
-           'build_model', 'Run', 'load_run', 'file_digest', 'folder_digests']
+           'build_model', 'Run', 'run_folder', 'trained_folds', 'load_run', 'file_digest', 'folder_digests']
 
 # %% ../nbs/03g_runs.ipynb #778f7027
 from .backbones import create_model, load_weights, PRETRAINED
-from .core import AudioConfig, from_dict, InputError, load_json, save_json, settings, within
+from .core import (AudioConfig, from_dict, InputError, load_json, local_path, plain_name, save_json, settings,
+                          within)
 from .embedding_net import EmbeddingNet
 from .encoder import encoder_class
 from .losses import LOSSES
@@ -83,13 +84,15 @@ def make_config(
     "`RunConfig` with `settings`; the rest are defaults of the model or the recipe. Raises `InputError`."
     settings = {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in settings.items()}
     if isinstance(v := settings.get("pretrained"), bool): settings["pretrained"] = str(v).lower()
-    base = RECIPE if recipe else ENCODER_DEFAULTS if encoder_class(settings.get("model", "")) else {}
-    cfg = RunConfig(**{**base, **settings})
-    if not cfg.encoder: return _check_names(cfg)
-    rate = cfg.encoder.sample_rate
-    if settings.get("sample_rate", rate) != rate:
-        raise InputError(f"sample_rate is {cfg.sample_rate}: {cfg.model} hears sound of {rate} Hz only, leave it out")
-    return _check_names(replace(cfg, sample_rate=rate))
+    settings |= {k: os.path.expanduser(settings[k]) for k in FILES if isinstance(settings.get(k), str)}
+    enc = encoder_class(settings.get("model", ""))
+    base = RECIPE if recipe else ENCODER_DEFAULTS if enc else {}
+    rate = dict(sample_rate=enc.sample_rate) if enc else {}
+    cfg = RunConfig(**base | rate | settings)
+    if enc and cfg.sample_rate != enc.sample_rate:
+        raise InputError(f"sample_rate is {cfg.sample_rate}: {cfg.model} hears sound of {enc.sample_rate} Hz only, "
+                         "leave it out")
+    return _check_names(cfg)
 
 def _check_names(cfg): # `cfg`, or an `InputError` if its loss or its head is not known
     if cfg.model == "perch": raise InputError("model is perch: give the path of its file, as in --model perch_v2.onnx")
@@ -199,6 +202,18 @@ class Run:
         return f"{self.path.name}: {cfg.model}, {len(cfg.species)} species, folds {list(self.nets)} of {cfg.n_folds}"
 
 # %% ../nbs/03g_runs.ipynb #5ef1f570
+def run_folder(
+    models,    # Folder where runs are kept
+    model_name):# Name of a run
+    "The run's folder, `models/<model_name>`; raises `InputError` for a URL, or a name that leads elsewhere."
+    return local_path(models, "--models")/plain_name(model_name, "--model_name")
+
+def trained_folds(
+    folder,# `models/<model_name>`
+    cfg):  # Its `RunConfig`
+    "Numbers of the folds whose training is complete."
+    return [k for k in range(cfg.n_folds) if (Path(folder)/f"fold{k}"/"weights.safetensors").exists()]
+
 def load_run(
     folder,       # `models/<model_name>`
     fold=None,    # A fold; all trained folds if None
@@ -206,7 +221,7 @@ def load_run(
     "The `Run` in `folder`; raises `InputError` if the fold, or no fold, has been trained."
     folder, cfg = Path(folder), load_config(folder)
     folds = range(cfg.n_folds) if fold is None else [fold]
-    done = [k for k in folds if (folder/f"fold{k}"/"weights.safetensors").exists()]
+    done = [k for k in trained_folds(folder, cfg) if k in folds]
     if not done:
         raise InputError(f"{folder}: {'no fold has' if fold is None else f'fold {fold} has not'} been trained")
     if len(done) < len(folds):

@@ -8,7 +8,7 @@ __all__ = ['KEYS', 'GAP', 'UNLISTED', 'species_of', 'activate', 'window_seconds'
            'checked_sources', 'other_sound', 'scored_recordings', 'Scores']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
-from .core import InputError, load_dict, read_csv_table, save_json
+from .core import InputError, load_dict, Number, read_csv_table, save_json
 from .parallel import Parts, same_content
 from .preprocess import BLOCK_SECONDS
 import json
@@ -66,15 +66,9 @@ def submission(
 # %% ../nbs/04a_scores.ipynb #5f8802d5
 def read_submission(file): # csv file
     "(recordings, species) scores; raises `InputError` for a recording that is there twice, or a cell without a number."
-    kinds = dict(recording_id=str)
-    df = read_csv_table(file, kinds, "a submission csv", "recording_id").set_index("recording_id")
-    if not df.size: raise InputError(f"{file} has no row of scores, or no column of a species")
-    x = df.apply(pd.to_numeric, errors="coerce")
-    bad = np.argwhere(~np.isfinite(x.to_numpy(float)))
-    if len(bad):
-        i, c = bad[0]
-        raise InputError(f"{file}, recording {x.index[i]}, column {x.columns[c]}: {df.iat[i, c]!r} is not a number")
-    return x
+    df = read_csv_table(file, dict(recording_id=str), "a submission csv", "recording_id", others=Number())
+    if df.shape[1] < 2 or not len(df): raise InputError(f"{file} has no row of scores, or no column of a species")
+    return df.set_index("recording_id")
 
 # %% ../nbs/04a_scores.ipynb #0e16ac8b
 GAP = .5 # Longest silence inside a detection, in s: windows that are farther apart are two detections
@@ -129,10 +123,8 @@ def season_id(sources): # Dict of recording id to what its scores were made from
     return sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
 
 def checked_sources(out): # Folder of detections
-    """Dict of the recordings that `rfcx_check` drew its clips from to what their scores were made from then (empty
-    where an earlier version did not note it); empty if it has drawn none."""
-    check = load_dict(Path(out)/"check"/"check.json", "move its folder away")
-    return dict.fromkeys(check.get("recordings") or (), ()) | (check.get("sources") or {})
+    "Dict of the recordings that `rfcx_check` drew its clips from to what their scores were made from; empty if none."
+    return load_dict(Path(out)/"check"/"check.json", "move its folder away").get("sources", {})
 
 def other_sound(
     then,# What scores were made from, as `Scores` notes it: size, time, checksum, suffix

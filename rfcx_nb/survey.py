@@ -8,7 +8,7 @@ __all__ = ['effort', 'place_detections', 'rates', 'present', 'rule_score', 'choo
            'draw_sites', 'field_rates', 'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
-from .annotations import write_boxes_csv
+from .annotations import write_csv
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, local_path, plural,
                           printable, read_csv_table, working)
@@ -272,7 +272,7 @@ def field_rates(folder): # Folder that `rfcx_detect` wrote
 # %% ../nbs/10_survey.ipynb #f46cc119
 def _write_table(df, file): # Table; path without its ending
     text = {"start": df.start.map(lambda t: t.isoformat(" "), na_action="ignore")} if "start" in df else {}
-    write_boxes_csv(df.assign(**text), file.with_suffix(".csv")) # a start at midnight keeps its time of day
+    write_csv(df.assign(**text), file.with_suffix(".csv")) # a start at midnight keeps its time of day
     with atomic_write(file.with_suffix(".parquet")) as f: df.to_parquet(f, index=False)
 
 def _file_names(species): # Names -> a name for the file of each, none twice

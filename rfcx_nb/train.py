@@ -12,7 +12,7 @@ from .backbones import find_weights, save_weights
 from .backends import to_training, train_precision
 from .checkpoint import Checkpoint, fit
 from .cli import command, quiet_worker
-from .core import InputError, local_path, plain_name, plural, progress, working
+from .core import InputError, plural, progress, working
 from .crops import BoxDataset, CropDataset, mel_rows, species_bands, species_names
 from .distributed import DDPCallback, DistributedDL, process_group, rank0_first
 from .embedding_net import EmbeddingDataset
@@ -25,7 +25,7 @@ from .model import HEADS
 from .model_card import write_model_card
 from .preprocess import open_wave
 from .run_thresholds import default_thresholds, read_thresholds, write_thresholds
-from .runs import adopt, build_model, make_config, RunConfig, save_config
+from .runs import adopt, build_model, make_config, run_folder, RunConfig, save_config, trained_folds
 from .training_data import keep_names, load_training_data, pseudo_table, run_names, soft_ids, stored_input
 import os
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -57,11 +57,11 @@ def make_datasets(
     boxes,    # Box table with a column `fold`
     fold,     # The fold held out
     store,    # Folder of the wave store, or of an encoder's features
-    ids=None):# Recording ids to learn from; those of the other folds if None
+    ids=None, # Recording ids to learn from; those of the other folds if None
+    soft=None):# Soft labels, from `read_pseudo`
     "Two datasets, to learn from and to validate on: an item per box, or per confirmed box if the loss is not masked."
     masked, n = cfg.objective.masked, len(cfg.species)
     items, kw = boxes if masked else boxes[boxes.is_tp], dict(unknown=np.nan if masked else 0., known=boxes)
-    soft = read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]) if cfg.pseudo else None
     if ids is not None and soft is not None: soft = soft[soft.recording_id.isin(ids)]
     make = partial(_dataset(cfg), store=store, n_species=n, **kw)
     learn, valid = items[items.fold != fold], items[items.fold == fold]
@@ -131,9 +131,10 @@ def get_dls(
     store,          # Folder of the wave store, or of an encoder's features
     n_workers=None, # Processes that cut and augment if `aug_p` is above 0; one per core, at most 8, if None
     device=None,    # Device of the batches; fastai's choice if None
-    ids=None):      # Recording ids to learn from; those of the other folds if None
+    ids=None,       # Recording ids to learn from; those of the other folds if None
+    soft=None):     # Soft labels, from `read_pseudo`
     "fastai's `DataLoaders` of (log-mel, target) or (features, target); raises `InputError` if a batch is too small."
-    train, valid = make_datasets(cfg, boxes, fold, store, ids)
+    train, valid = make_datasets(cfg, boxes, fold, store, ids, soft)
     n, world_size = loader_processes(n_workers), max(num_distrib(), 1)
     kw, items = {}, len(train)
     if cfg.objective.masked: # a balanced epoch is drawn by the dataset, so the loader does not shuffle
@@ -211,10 +212,11 @@ def train_fold(
         if (out/"checkpoint.safetensors").exists() and not (out/"recordings.csv").exists():
             Checkpoint(out).forget("no recordings.csv beside it")
         table, ids = read_folds(folder, cfg.n_folds), set(boxes.recording_id)
-        if cfg.pseudo: ids |= set(read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]).recording_id)
+        soft = read_pseudo(cfg, fold, store, boxes.recording_id[boxes.fold == fold]) if cfg.pseudo else None
+        if soft is not None: ids |= set(soft.recording_id)
         ids = begin_fold(folder, fold, table, ids, box_digests(boxes))
     set_seed(cfg.seed*1000 + fold)
-    dls = get_dls(cfg, boxes, fold, store, n_workers, device, ids)
+    dls = get_dls(cfg, boxes, fold, store, n_workers, device, ids, soft)
     held = f"{len(dls.valid_ds)} held out" if cfg.n_folds > 1 else "none held out"
     print(f"fold {fold}: {len(dls.train_ds)} crops to learn from, {held}")
     names = list(read_thresholds(folder, len(cfg.species)).species) if cfg.encoder else ()
@@ -371,14 +373,14 @@ def rfcx_train(
     "Train a run's folds from boxes, into models/<model_name>/. Goes on where it was stopped."
     if tile_width is not None and settings.setdefault("crop_frames", tile_width) != tile_width:
         raise InputError("tile_width is the recipe's name for crop_frames: give only one of them")
-    cfg, folder = make_config(recipe, **settings), local_path(models, "models")/plain_name(model_name, "model_name")
+    cfg, folder = make_config(recipe, **settings), run_folder(models, model_name)
     folds = range(cfg.n_folds)
     if fold is not None and fold not in folds:
         raise InputError(f"there is no fold {fold!r} of {cfg.n_folds}: give one number, 0 to {cfg.n_folds-1}")
     if fold is not None: folds = [int(fold)]
     with process_group():
         with rank0_first(): data = init_run(path, cfg, waves, folder, n_workers)
-        todo = [k for k in folds if not (folder/f"fold{k}"/"weights.safetensors").exists()]
+        todo = [k for k in folds if k not in trained_folds(folder, cfg)]
         apart = default_device().type == "cpu" and n_workers != 0 and num_distrib() <= 1
         at_once = min(len(todo), torch.get_num_threads()) if apart else 1
         for k in folds:

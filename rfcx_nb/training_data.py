@@ -7,9 +7,10 @@ __all__ = ['MAX_SPECIES', 'ensure_inputs', 'stored_input', 'run_species', 'names
            'pseudo_table', 'soft_ids', 'default_epochs', 'TrainingData', 'load_training_data']
 
 # %% ../nbs/03i_training_data.ipynb #14030886
-from .core import as_path, atomic_write, csv_escape, existing_path, InputError, local_path, plural
+from .annotations import write_csv
+from .core import as_path, existing_path, InputError, local_path, plural
 from .crops import mel_rows, read_boxes, read_species, species_names
-from .encoder import embed_recordings, embedding_path, encoder_label
+from .encoder import embed_recordings, encoder_label, Features
 from .logmel import empty_bands
 from .preprocess import find_recordings, open_wave, preprocess, wave_folder
 from .recordings import durations
@@ -44,7 +45,7 @@ def stored_input(
     store, # Folder of the wave store, or of features
     k):    # Recording id
     "Path of the waveform, or of the features, of recording `k`."
-    return embedding_path(store, k) if cfg.encoder else Path(store)/f"{k}.npy"
+    return Features(store).path(k) if cfg.encoder else Path(store)/f"{k}.npy"
 
 # %% ../nbs/03i_training_data.ipynb #30841442
 def run_species(
@@ -99,8 +100,7 @@ def keep_names(
     "Write `species.csv` of a run when it begins, if there are names. Raises `InputError` as `run_names`."
     names, f = run_names(run, path, n), Path(run)/"species.csv"
     if f.exists() or names == [f"s{k}" for k in range(n)]: return
-    df = pd.DataFrame(dict(species_id=range(n), name=[csv_escape(s) for s in names]))
-    with atomic_write(f) as p: df.to_csv(p, index=False)
+    write_csv(pd.DataFrame(dict(species_id=range(n), name=names)), f)
 
 # %% ../nbs/03i_training_data.ipynb #c2d8579e
 def pseudo_table(cfg): # `RunConfig` with a table of soft labels

@@ -7,17 +7,18 @@ __all__ = ['species_report', 'mean_auc', 'show_curves', 'noise_clips', 'drop_cho
            'noise_floor', 'held_out_proxy', 'rfcx_validate']
 
 # %% ../nbs/05a_validate.ipynb #6bbe2995
+from .annotations import write_csv
 from .cli import command
-from .core import as_path, atomic_write, InputError, local_path, plain_name, plural, working
+from .core import as_path, atomic_write, InputError, plural, working
 from .crops import species_bands
 from .folds import fold_boxes, held_out, read_folds
 from .model_card import write_model_card
 from .preprocess import find_recordings
 from .run_thresholds import keep_edited, note_thresholds, write_thresholds
-from .runs import file_digest, load_run, Run
+from .runs import file_digest, load_run, Run, run_folder
 from .scores import box_scores, finest_scores, recording_scores, Scores
 from .thresholds import background_scale, fit_thresholds, PRECISION, split_boxes
-from .tiled_inference import (read_parts, score_folder, score_settings, Scored, season_windows, Windows,
+from .tiled_inference import (read_parts, score_folder, score_settings, Scored, season_windows, WIDTHS, Windows,
                                      with_backend)
 from .training_data import load_training_data, run_names
 import os, tempfile
@@ -126,7 +127,7 @@ def score_held_out(
     path,                  # Folder laid out like Kaggle's
     folder,                # `models/<model_name>`
     waves="waves",         # Wave store
-    widths=(64, 128, 256), # Widths of the tiles, in frames
+    widths=WIDTHS, # Widths of the tiles, in frames
     n_workers=None,        # Recordings at a time
     extend=True):          # Give a fold to recordings without one? Else they are left out
     "The `HeldOut` of a run; raises `InputError` if no recording with a confirmed box is held out."
@@ -208,11 +209,11 @@ def rfcx_validate(
     models:str="models",     # Where runs are kept
     waves:str="waves",       # Wave store
     precision:float=PRECISION, # Share of the held-out boxes above a threshold that should be confirmed
-    tile_width:tuple=(64, 128, 256), # Widths of the tiles, in frames
+    tile_width:tuple=WIDTHS, # Widths of the tiles, in frames
     n_workers:int=None):     # Recordings at a time (default: as rfcx_predict)
     "Score training recordings out of fold; write validation.csv, thresholds.csv, prior.csv, curves.png into the run."
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
-    folder = local_path(models, "models")/plain_name(model_name, "model_name")
+    folder = run_folder(models, model_name)
     if folder.exists() and not os.access(folder, os.W_OK):
         raise InputError(f"{folder} is read-only: copy it to a folder that can be written, and give that by --models")
     held = score_held_out(path, folder, waves, tile_width, n_workers)
@@ -224,8 +225,8 @@ def rfcx_validate(
                            background_scale(finest, boxes), precision)
     keep_edited(folder)
     write_thresholds(table, folder)
-    note_thresholds(run, Windows(tile_width).widths)
-    with atomic_write(folder/"validation.csv") as f: report.round(4).to_csv(f, index_label="species_id")
+    note_thresholds(run, held.windows.widths)
+    write_csv(report.round(4).rename_axis("species_id").reset_index(), folder/"validation.csv")
     _write_prior(held, folder/"prior.csv")
     fig = show_curves(logits, boxes, names)
     with atomic_write(folder/"curves.png") as f: fig.savefig(f, dpi=110)

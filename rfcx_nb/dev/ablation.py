@@ -8,7 +8,7 @@ __all__ = ['PLAIN', 'STEPS', 'PSEUDO', 'PRIOR', 'BIRDNET', 'INVENTED', 'COLUMNS'
 
 # %% ../../nbs/ablation.ipynb #ca247ce5
 from ..cli import command
-from ..core import as_path, atomic_write, existing_path, InputError
+from ..core import as_path, atomic_write, existing_path, InputError, local_path
 from ..crops import read_boxes
 from ..encoder import ENCODERS
 from ..metrics import lwlrap_floors, score_submission, with_interval
@@ -175,7 +175,7 @@ def rfcx_ablation(
     model:str="tf_efficientnet_lite0"): # Backbone
     "Train and score every row with every seed; write ablation.csv. Goes on where it was stopped."
     truth = existing_path(as_path(path)/"test_truth.csv", "the species of each test recording")
-    ab = Ablation(as_path(path), Path(out), steps, n_folds, n_workers, pretrained, model)
+    ab = Ablation(as_path(path), local_path(out, "--out"), steps, n_folds, n_workers, pretrained, model)
     res, last = Results(ab.out/"ablation.csv"), list(STEPS)[-1]
     for seed in range(seeds):
         for row in row_settings():
