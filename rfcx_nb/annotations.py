@@ -179,7 +179,8 @@ def read_boxes_table(
     if not content.strip(): raise InputError(f"{file} is empty: expected a table of boxes")
     lines = content.splitlines()
     is_track = re.match(rf"{num}\t{num}(\t|$)", lines[0])
-    df = read_audacity(lines, above) if is_track else read_delimited(file, content, label, above)
+    df = (read_audacity(lines, above).assign(says_unit=True) if is_track else # its frequencies are always in Hz
+          read_delimited(file, content, label, above))
     for c in {"recording", "species", "low", "high", "verdict", "other", "chosen"} & set(df):
         df[c] = df[c].mask(df[c].str.strip().isin(MISSING), "")
     if {"verdict", "other"} <= set(df): df = add_heard(df).reset_index(drop=True)

@@ -330,8 +330,10 @@ def _overlaid(self:CropDataset, i): # Row of a confirmed box: another item with 
     b, fp, sr = self.boxes.iloc[i], np.flatnonzero(~self.boxes.is_tp), self.sample_rate
     denied = len(fp) and np.random.rand() < .7
     x, y = BoxDataset.__getitem__(self, np.random.choice(fp) if denied else np.random.randint(len(self.boxes)))
-    a, z = max(int((b.t_min - .03)*sr), 0), int((b.t_max + .03)*sr)
-    call = extract_call(read_wave(self.store/f"{b.recording_id}.npy", a, z - a), b.f_min, b.f_max, sr)
+    db, at, pad = np.random.uniform(0, 15), np.random.rand(), int(.03*sr)
+    a, n = max(int(b.t_min*sr) - pad, 0), int((b.t_max - b.t_min)*sr) + 2*pad
+    if n > self.n + 2*pad: a, n = a + int(at*(n - self.n - 2*pad)), self.n + 2*pad # a piece of a long song will do
+    call = extract_call(read_wave(self.store/f"{b.recording_id}.npy", a, n), b.f_min, b.f_max, sr)
     y[b.species_id], crop = 1, slice(self.margin, len(x) - self.margin)
-    x[crop] = overlay_call(x[crop], call, b.f_min, b.f_max, sr, np.random.uniform(0, 15), np.random.rand())
+    x[crop] = overlay_call(x[crop], call, b.f_min, b.f_max, sr, db, at)
     return x, y

@@ -72,7 +72,9 @@ def read_tables(
 def _no_match(name, table, ks, path, named=()): # Why `ks`, the recordings that fit a name or a table, are not just one
     what = name or f"the table {table}"
     if len(ks) == 1: return ""
-    if ks and not name: return f"{what} may be of {len(ks)} recordings: add a column recording, with {ks[0]} or such"
+    if ks and not name:
+        return (f"{what} may be of {len(ks)} recordings: move it to a folder with the name of the recording's, as that of "
+                f"{ks[0]}, or add a column recording")
     if ks: return f"{what} may be {len(ks)} recordings ({', '.join(ks[:3])}): write the name with its folder, as here"
     if name: return f"no recording {name} in {path}"
     if table in named: return f"the row names no recording, as other rows of {table} do"
@@ -80,6 +82,16 @@ def _no_match(name, table, ks, path, named=()): # Why `ks`, the recordings that 
             "column recording")
 
 # %% ../nbs/01d_import_boxes.ipynb #d9182d96
+def _tell_shared(found): # Dict of (name, table) to the ids that fit; prints recordings that tracks in two folders fit
+    tracks = {}
+    for (name, table), ks in found.items():
+        if not name and len(ks) == 1: tracks.setdefault(ks[0], []).append(table)
+    shared = {k: o for k, o in tracks.items() if len({Path(f).parent for f in o}) > 1}
+    for k, o in list(shared.items())[:1]:
+        print(f"  {plural(len(shared), 'recording gets', 'recordings get')} the boxes of tables in several folders, such as "
+              f"{printable(k)} those of {printable(o[0])} and {printable(o[1])}: if one of these is of another recording, "
+              "give its folder the name of that recording's")
+
 def match_recordings(
     df,   # Rows of `read_tables`
     ids,  # Ids of the recordings
@@ -90,6 +102,7 @@ def match_recordings(
         found[name, table] = match(name) if name else match_table(match, Path(table))
         if len(found[name, table]) > 1 and name: found[name, table] = match((Path(table).parent/name).as_posix())
     away, moved = other_folders(found, str(path))
+    _tell_shared(found)
     tell_moved(found, [o for o in moved if "/" in found[o][0]])
     away = {o: found.pop(o)[0] for o in away} # siteC/0300 of a table that names siteA and siteB as here
     named = {table for name, table in found if name}
@@ -123,7 +136,8 @@ def _row_faults(df, verdict, length, top): # From `_cut_boxes`; yes, no, unsure 
     yield df.below, "low is below 0 Hz"
     in_khz = df.high.le(khz) & df.high.gt(0)
     in_khz = in_khz.groupby(df.table).transform("any") & (df.high <= top/1000) # one row tells what its table means
-    yield in_khz, "high seems to be in kHz: frequencies must be in Hz, without marks for thousands"
+    yield in_khz, ("high seems to be in kHz: frequencies must be in Hz, without marks for thousands (if they are, name "
+                   "the columns low (hz) and high (hz))")
     yield df.start < 0, "the box begins before the recording"
     yield df.start >= length, "the box is outside the recording"
     yield df.high <= df.low, "high is not above low, or low is above half the sample rate"

@@ -103,14 +103,16 @@ def with_media(
     df,    # Detections or clips
     files, # Dict of recording id to file
     most=15.): # Longest sound, in s, as for `cut_sound`
-    "List of dicts, one per row of `df` that can be heard, in its order, with `picture` and `audio`."
+    """List of dicts, one per row of `df` that can be heard, in its order, with `picture` and `audio`; `speed` if it is
+    not 1, and `heard`, its first seconds that are here, if not all of them are."""
     def cut(d):
         if d.recording not in files: return "it is not there"
         try: sound = cut_sound(files[d.recording], d.start, d.end, most=most)
         except (sf.LibsndfileError, OSError, RuntimeError) as e: return str(e)
         if not len(sound.x): return f"it ends before {d.start:g} s"
         speed = listening_speed(d.low, d.high)
-        said = dict(speed=speed) if speed != 1 else {}
+        seconds, said = len(sound.x)/sound.sr, dict(speed=speed) if speed != 1 else {}
+        if sound.at + seconds < d.end and seconds > most - .1: said["heard"] = round(sound.at + seconds - d.start)
         return d._asdict() | said | dict(picture=spectrogram_svg(sound, d), audio=audio_uri(sound.x, sound.sr, speed))
     with ThreadPoolExecutor(os.cpu_count()) as ex: # what takes time is done outside Python
         got = list(progress(ex.map(cut, df.itertuples(index=False)), len(df), "sounds"))

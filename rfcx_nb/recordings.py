@@ -181,6 +181,10 @@ def path_parts(name): # Any path, as any system writes it
     return o
 
 # %% ../nbs/00a_recordings.ipynb #04f15b59
+def _within(a, b): # Two lists of folders; are all of `a` in `b`, in their order?
+    rest = iter(b)
+    return all(o in rest for o in a)
+
 def matcher(ids): # Ids of the recordings that were found
     "A function of a name that returns the list of ids that fit it best."
     by = {}
@@ -190,6 +194,7 @@ def matcher(ids): # Ids of the recordings that were found
         if not p or p[0] not in by: return []
         shared = {k: len(os.path.commonprefix([p, q])) for q, k in by[p[0]]} # number of equal parts
         best = [k for k, n in shared.items() if n == max(shared.values())]
+        best = [k for k in best if _within(p, path_parts(k))] or best # card 1/0300 of card 1/DATA/0300
         file = re.split(r"[/\\]", _fold(name))[-1]
         return [k for k in best if _fold(Path(k).name) == file] or best # 0300.mp3 beside 0300.wav
     return match
@@ -203,7 +208,8 @@ def other_folders(
     def shares(o): # 1 if the folders have the same names, 0 if not, nan if there is nothing to compare
         k = found[o][0] if len(found[o]) == 1 else ""
         name, theirs = path_parts(o[0] or o[1])[1:], k and (path_parts(k)[1:] or path_parts(root)[:1])
-        return float(all(a == b for a, b in zip(name, theirs))) if name and theirs else np.nan
+        same = all(a == b for a, b in zip(name, theirs)) or _within(name, theirs)
+        return float(same) if name and theirs else np.nan
     df = pd.DataFrame([(o, o[0] and o[1], shares(o)) for o in found], columns=["key", "table", "same"])
     differs, here = df.same == 0, df.groupby("table").same.transform("max") == 1
     return list(df.key[differs & here]), list(df.key[differs & ~here])

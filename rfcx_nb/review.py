@@ -113,6 +113,7 @@ function card(i) {
   c.dataset.i = i;
   put('.species', data.one ? '' : o.species); put('.score', data.one ? '' : 'score ' + o.score.toFixed(2));
   put('.recording', o.recording); put('.time', o.start.toFixed(digits) + ' to ' + o.end.toFixed(digits) + ' s'
+    + (o.heard ? ', of which the first ' + o.heard + ' s are here' : '')
     + (o.speed ? ', played at ' + o.speed + ' times its speed' : ''));
   fill(c); paint(i, c);
   return c;
@@ -339,7 +340,7 @@ def review_page(
     "The page to listen to `items` and to judge them, as HTML."
     cols = [c for c in ("recording", "start", "end", "low", "high", "species", "score", "chosen")
             if c != "chosen" or any(c in o for o in items)]
-    rows = [{k: o[k] for k in (*cols, "site", "hour", "speed") if k in o} for o in items]
+    rows = [{k: o[k] for k in (*cols, "site", "hour", "speed", "heard") if k in o} for o in items]
     data = dict(items=rows, columns=cols, queues=queues or {}, names=list(names), one=one,
                 species=list(dict.fromkeys(o["species"] for o in items)))
     same = "recording", "start", "end", "species", "picture" # scores may change, and two seasons have the same names

@@ -78,6 +78,8 @@ RECIPE = dict(model="densenet121", frozen=False, stride=32, head="pool", head_ps
 
 ENCODER_DEFAULTS = dict(bs=64, freq_channel=False) # For the head of a frozen encoder
 
+FILES = "pseudo", "pretrained", "model" # Settings that may name a file
+
 def make_config(
     recipe=False, # Start from the settings of the 27th place?
     **settings):  # Any fields of `RunConfig`
@@ -101,8 +103,6 @@ def _check_names(cfg): # `cfg`, or an `InputError` if its loss or its head is no
     return cfg
 
 # %% ../nbs/03g_runs.ipynb #2fae3129
-FILES = "pseudo", "pretrained", "model" # Settings that may name a file
-
 def _check_parts(cfg, file): # `cfg` of a run, or an `InputError` if this process lacks its loss, head or encoder
     known = dict(loss=cfg.loss in LOSSES, head=cfg.head in HEADS, model=cfg.encoder or is_model(cfg.model))
     for k in [k for k, o in known.items() if not o]:

@@ -129,14 +129,31 @@ def _ends(boxes, cfg, store, found): # Box table; `RunConfig`; wave store; files
     if cfg.encoder: return {k: seconds for k, (seconds, _) in durations({k: found[k] for k in ids})[0].items()}
     return {k: len(open_wave(stored_input(cfg, store, k)))/cfg.sample_rate for k in ids}
 
+def _songs(tp, gap): # Confirmed boxes; s -> table: those of a species and recording that follow each other, joined
+    by = ["recording_id", "species_id"]
+    b = tp.sort_values([*by, "t_min"])
+    b = b.assign(t_max=b.groupby(by).t_max.cummax())
+    song = (~(b.t_min <= b.groupby(by).t_max.shift() + gap)).cumsum()
+    return b.groupby(song).agg(recording_id=(by[0], "first"), species_id=(by[1], "first"), t_min=("t_min", "first"),
+                               t_max=("t_max", "last"))
+
 def _steady_hint(boxes, cfg, ends, names): # Box table; `RunConfig`; from `_ends`; of the species -> a sentence, or ""
     if cfg.encoder or not cfg.subtract_band_mean: return ""
-    tp = boxes[boxes.is_tp]
-    size, crop = tp.t_max - tp.t_min, cfg.crop_frames*cfg.frame_seconds
-    whole = (size >= np.maximum(.9*tp.recording_id.map(ends), 3*crop)).groupby(tp.species_id).mean()
-    these = ", ".join(names[k] for k in whole.index[whole > .5][:5])
-    return (f"most boxes of {these} are as long as their recordings: if that is one steady sound, as a cicada's is, it "
-            "is removed with the means of the bands, and a new run needs --subtract_band_mean false") if these else ""
+    crop = cfg.crop_frames*cfg.frame_seconds
+    o = _songs(boxes[boxes.is_tp], crop)
+    size = o.t_max - o.t_min
+    long = (size >= 5*crop) | (size >= np.maximum(.9*o.recording_id.map(ends), 3*crop))
+    share = (size*long).groupby(o.species_id).sum()/size.groupby(o.species_id).sum()
+    these = ", ".join(names[k] for k in share.index[share > .5][:5])
+    return (f"most of what is confirmed of {these} lasts more than {3*crop:.0f} s: if that is one steady sound, as a "
+            "cicada's is, it is removed with the means of the bands, and a new run needs "
+            "--subtract_band_mean false") if these else ""
+
+def _rate_hint(cfg, tops): # `RunConfig`; half the sample rates of some recordings, in Hz -> a sentence, or ""
+    rate = 2*max(tops, default=np.inf)
+    return (f"the recordings have {rate:.0f} samples a second, and this run takes {cfg.sample_rate}: most of its "
+            f"spectrogram is empty, so for a new run give --sample_rate {rate:.0f}"
+            ) if not cfg.encoder and 2*rate <= cfg.sample_rate else ""
 
 # %% ../nbs/03i_training_data.ipynb #4a046529
 def _yes_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
@@ -146,18 +163,23 @@ def _yes_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
 
 def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> sentences on boxes that it hardly hears
     tp = boxes[boxes.is_tp]
-    bad, top = tp[(tp.f_min >= cfg.fmax_hz) | (tp.f_max <= cfg.fmin)], tp.f_max.max()
+    heard = np.minimum(tp.f_max, cfg.fmax_hz) - np.maximum(tp.f_min, cfg.fmin)
+    bad = tp[(heard < .5*(tp.f_max - tp.f_min)) & (tp.f_min > 0)] # a box without a band begins at 0
     if len(bad):
         these, rate = ", ".join(names[k] for k in sorted(bad.species_id.unique())[:5]), 2*bad.f_max.max()
         more = f"a --sample_rate above {rate:.0f}, or " if rate > cfg.sample_rate else ""
         of = f"of {plural(len(tp), 'confirmed box', 'confirmed boxes')} ({these})"
-        yield (f"{plural(len(bad), f'{of} lies', f'{of} lie')} outside {cfg.fmin:g} to {cfg.fmax_hz:g} Hz, "
-               f"which is all that this run hears: for a new run give {more}other --fmin and --fmax")
+        yield (f"{plural(len(bad), f'{of} lies', f'{of} lie')} for more than a half outside {cfg.fmin:g} to "
+               f"{cfg.fmax_hz:g} Hz, which is all that this run hears: for a new run give {more}other --fmin and --fmax")
         return
-    n, rate = mel_rows(0, top, cfg)[1], max(20*top, 2000)
-    if not cfg.encoder and n <= cfg.n_mels//16 and rate < cfg.sample_rate:
-        yield (f"all confirmed boxes lie below {top:g} Hz, in the lowest {n} of {cfg.n_mels} mel bands: for a new run "
-               f"give a smaller --sample_rate, such as {rate:.0f}")
+    if cfg.encoder: return
+    tops, rows = tp.groupby("species_id").f_max.max(), lambda hz: mel_rows(0, hz, cfg)[1] # rows below a frequency
+    few = cfg.n_mels//16 if rows(tops.max()) <= cfg.n_mels//16 else cfg.n_mels//40 # all are low, or some beside others
+    low, rate = tops[[rows(o) <= few for o in tops]], max((20 if len(tops) == 1 else 4)*tops.max(), 2000)
+    if len(low) and rate < cfg.sample_rate:
+        yield (f"the confirmed boxes of {', '.join(names[k] for k in low.index[:5])} lie below {low.max():g} Hz, in the "
+               f"lowest {rows(low.max())} of {cfg.n_mels} mel bands: for a new run give a smaller --sample_rate, such as "
+               f"{rate:.0f}")
 
 # %% ../nbs/03i_training_data.ipynb #b42e4587
 def default_epochs(
@@ -227,7 +249,10 @@ def load_training_data(
                          f"{plural(len(heard), 'of them has', 'of them have')} a box: number the species from 0, as "
                          "rfcx_import does")
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: without one a score is a guess")
-    hints = *_band_hints(boxes, cfg, names), _steady_hint(boxes, cfg, ends, names), _yes_hint(boxes, cfg)
+    some = [k for k in boxes.recording_id.unique() if k in found][:20]
+    tops = [top for _, top in durations({k: found[k] for k in some})[0].values()]
+    hints = (*_band_hints(boxes, cfg, names), _rate_hint(cfg, tops), _steady_hint(boxes, cfg, ends, names),
+             _yes_hint(boxes, cfg))
     for s in filter(None, hints): print(s)
     if not cfg.encoder and (n := empty_bands(cfg)):
         of = f"of {cfg.n_mels} mel bands"
