@@ -73,8 +73,8 @@ def _no_match(name, table, ks, path, named=()): # Why `ks`, the recordings that 
     what = name or f"the table {table}"
     if len(ks) == 1: return ""
     if ks and not name:
-        return (f"{what} may be of {len(ks)} recordings: move it to a folder with the name of the recording's, as that of "
-                f"{ks[0]}, or add a column recording")
+        return (f"{what} may be of {len(ks)} recordings: move it to a folder with the name of the recording's, as that "
+                f"of {ks[0]}, or add a column recording")
     if ks: return f"{what} may be {len(ks)} recordings ({', '.join(ks[:3])}): write the name with its folder, as here"
     if name: return f"no recording {name} in {path}"
     if table in named: return f"the row names no recording, as other rows of {table} do"
@@ -88,9 +88,9 @@ def _tell_shared(found): # Dict of (name, table) to the ids that fit; prints rec
         if not name and len(ks) == 1: tracks.setdefault(ks[0], []).append(table)
     shared = {k: o for k, o in tracks.items() if len({Path(f).parent for f in o}) > 1}
     for k, o in list(shared.items())[:1]:
-        print(f"  {plural(len(shared), 'recording gets', 'recordings get')} the boxes of tables in several folders, such as "
-              f"{printable(k)} those of {printable(o[0])} and {printable(o[1])}: if one of these is of another recording, "
-              "give its folder the name of that recording's")
+        print(f"  {plural(len(shared), 'recording gets', 'recordings get')} the boxes of tables in several folders, "
+              f"such as {printable(k)} those of {printable(o[0])} and {printable(o[1])}: if one of these is of "
+              "another recording, give its folder the name of that recording's")
 
 def match_recordings(
     df,   # Rows of `read_tables`

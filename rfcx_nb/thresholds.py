@@ -134,7 +134,8 @@ def species_threshold(
         notes.append(f"the threshold of all species: {why}")
     if not n: return fit, Threshold(), ["no confirmed box: never reported"]
     if fit is not own and not all_fit:
-        why = "the boxes do not tell calls from other sounds" if len(y) > n else "there is no box to compare its boxes with"
+        why = ("the boxes do not tell calls from other sounds" if len(y) > n else
+               "there is no box to compare its boxes with")
         return fit, Threshold(), [f"{why}: deny some boxes; never reported"]
     if np.isnan(at.at):
         whose = "its" if fit is own else "their"

@@ -170,16 +170,17 @@ def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> 
         more = f"a --sample_rate above {rate:.0f}, or " if rate > cfg.sample_rate else ""
         of = f"of {plural(len(tp), 'confirmed box', 'confirmed boxes')} ({these})"
         yield (f"{plural(len(bad), f'{of} lies', f'{of} lie')} for more than a half outside {cfg.fmin:g} to "
-               f"{cfg.fmax_hz:g} Hz, which is all that this run hears: for a new run give {more}other --fmin and --fmax")
+               f"{cfg.fmax_hz:g} Hz, which is all that this run hears: for a new run give {more}other --fmin and "
+               "--fmax")
         return
     if cfg.encoder: return
     tops, rows = tp.groupby("species_id").f_max.max(), lambda hz: mel_rows(0, hz, cfg)[1] # rows below a frequency
     few = cfg.n_mels//16 if rows(tops.max()) <= cfg.n_mels//16 else cfg.n_mels//40 # all are low, or some beside others
     low, rate = tops[[rows(o) <= few for o in tops]], max((20 if len(tops) == 1 else 4)*tops.max(), 2000)
     if len(low) and rate < cfg.sample_rate:
-        yield (f"the confirmed boxes of {', '.join(names[k] for k in low.index[:5])} lie below {low.max():g} Hz, in the "
-               f"lowest {rows(low.max())} of {cfg.n_mels} mel bands: for a new run give a smaller --sample_rate, such as "
-               f"{rate:.0f}")
+        these = ", ".join(names[k] for k in low.index[:5])
+        yield (f"the confirmed boxes of {these} lie below {low.max():g} Hz, in the lowest {rows(low.max())} of "
+               f"{cfg.n_mels} mel bands: for a new run give a smaller --sample_rate, such as {rate:.0f}")
 
 # %% ../nbs/03i_training_data.ipynb #b42e4587
 def default_epochs(
