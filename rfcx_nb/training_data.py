@@ -12,7 +12,7 @@ from .core import as_path, existing_path, InputError, local_path, plural
 from .crops import mel_rows, read_boxes, read_species, species_names
 from .encoder import embed_recordings, encoder_label, Features
 from .logmel import empty_bands
-from .preprocess import find_recordings, open_wave, preprocess, wave_folder
+from .preprocess import find_recordings, open_wave, preprocess, read_wave, wave_folder
 from .recordings import durations
 from .run_thresholds import read_thresholds
 from .runs import RunConfig
@@ -149,6 +149,12 @@ def _steady_hint(boxes, cfg, ends, names): # Box table; `RunConfig`; from `_ends
             "cicada's is, it is removed with the means of the bands, and a new run needs "
             "--subtract_band_mean false") if these else ""
 
+def _level_hint(waves): # Some waves of the store -> a sentence, or ""
+    level = np.median([np.sqrt(np.mean(read_wave(f, n=2_000_000)**2)) for f in waves] or [1.])
+    db = 20*np.log10(max(level, 1e-6))
+    return (f"the recordings are very quiet ({-db:.0f} dB below full scale), so that the spectrogram's floor hides a part "
+            f"of them: amplify all, those to be scored too, by {-40 - db:.0f} dB") if db < -80 else ""
+
 def _rate_hint(cfg, tops): # `RunConfig`; half the sample rates of some recordings, in Hz -> a sentence, or ""
     rate = 2*max(tops, default=np.inf)
     return (f"the recordings have {rate:.0f} samples a second, and this run takes {cfg.sample_rate}: most of its "
@@ -252,8 +258,9 @@ def load_training_data(
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: without one a score is a guess")
     some = [k for k in boxes.recording_id.unique() if k in found][:20]
     tops = [top for _, top in durations({k: found[k] for k in some})[0].values()]
-    hints = (*_band_hints(boxes, cfg, names), _rate_hint(cfg, tops), _steady_hint(boxes, cfg, ends, names),
-             _yes_hint(boxes, cfg))
+    waves = [] if cfg.encoder else [stored_input(cfg, store, k) for k in some]
+    hints = (*_band_hints(boxes, cfg, names), _rate_hint(cfg, tops), _level_hint(waves),
+             _steady_hint(boxes, cfg, ends, names), _yes_hint(boxes, cfg))
     for s in filter(None, hints): print(s)
     if not cfg.encoder and (n := empty_bands(cfg)):
         of = f"of {cfg.n_mels} mel bands"
