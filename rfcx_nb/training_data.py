@@ -152,8 +152,8 @@ def _steady_hint(boxes, cfg, ends, names): # Box table; `RunConfig`; from `_ends
 def _level_hint(waves): # Some waves of the store -> a sentence, or ""
     level = np.median([np.sqrt(np.mean(read_wave(f, n=2_000_000)**2)) for f in waves] or [1.])
     db = 20*np.log10(max(level, 1e-6))
-    return (f"the recordings are very quiet ({-db:.0f} dB below full scale), so that the spectrogram's floor hides a part "
-            f"of them: amplify all, those to be scored too, by {-40 - db:.0f} dB") if db < -80 else ""
+    return (f"the recordings are very quiet ({-db:.0f} dB below full scale), so that the spectrogram's floor hides a "
+            f"part of them: amplify all, those to be scored too, by {-40 - db:.0f} dB") if db < -80 else ""
 
 def _rate_hint(cfg, tops): # `RunConfig`; half the sample rates of some recordings, in Hz -> a sentence, or ""
     rate = 2*max(tops, default=np.inf)
