@@ -306,6 +306,7 @@ def odd_sounds():
             "8 channels": audio("x.wav", data=np.stack([x]*8, 1)), "24 bit": audio("x.wav", subtype="PCM_24"),
             "float64": audio("x.wav", subtype="DOUBLE"), "mu-law": audio("x.wav", subtype="ULAW"),
             "Ogg": audio("x.ogg"), "MP3": audio("x.mp3"), "one sample": audio("x.wav", data=x[:1]),
+            "two samples of 384 kHz": audio("x.wav", data=x[:2], samplerate=384_000),
             "silence": audio("x.wav", data=x*0), "nan": audio("x.wav", data=x*np.nan, subtype="FLOAT"),
             "left against right": audio("x.wav", data=np.stack([x, -x], 1)), "100 Hz": audio("x.wav", samplerate=100),
             "length never written": raw("x.wav", wav(lambda b: b[:40] + bytes(4) + b[44:])),

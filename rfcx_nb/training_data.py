@@ -175,7 +175,7 @@ def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> 
         these, rate = ", ".join(names[k] for k in sorted(bad.species_id.unique())[:5]), 2*bad.f_max.max()
         more = f"a --sample_rate above {rate:.0f}, or " if rate > cfg.sample_rate else ""
         of = f"of {plural(len(tp), 'confirmed box', 'confirmed boxes')} ({these})"
-        yield (f"{plural(len(bad), f'{of} lies', f'{of} lie')} for more than a half outside {cfg.fmin:g} to "
+        yield (f"{plural(len(bad), f'{of} lies', f'{of} lie')} mostly outside {cfg.fmin:g} to "
                f"{cfg.fmax_hz:g} Hz, which is all that this run hears: for a new run give {more}other --fmin and "
                "--fmax")
         return
