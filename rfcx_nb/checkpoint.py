@@ -183,11 +183,9 @@ def _no_progress(learn): # no bar and no table in tests
     with learn.no_bar(), learn.no_logging(): yield
 
 # %% ../nbs/03k_checkpoint.ipynb #12e06b28
-def show_history(
-    history,  # DataFrame of a `history.csv`
-    axs=None):# Two axes; a new figure if None
+def show_history(history): # DataFrame of a `history.csv`
     "Draw loss and metrics over the epochs; returns the two axes."
-    if axs is None: axs = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")[1]
+    axs = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")[1]
     for ax, cols in zip(axs, (("train_loss", "valid_loss"), ("accuracy", "box_lwlrap"))):
         for c in history.columns.intersection(cols): history[["epoch", c]].dropna().plot(x="epoch", ax=ax, marker=".")
     return axs

@@ -41,11 +41,10 @@ def fit_line(
 # %% ../nbs/05b_ensemble.ipynb #c3698016
 def choose_weights(
     logits,   # List of (n_boxes, n_species) calibrated log-odds, one per run
-    boxes,    # Their boxes
-    picks=10):# Number of picks
+    boxes):   # Their boxes
     "(n_runs,) weights with the sum 1: the best run, then again and again the run that helps most (Caruana, 2004)."
     counts, best, most = np.zeros(len(logits)), None, -np.inf
-    for _ in range(picks):
+    for _ in range(10): # picks
         tries = [counts + one for one in np.eye(len(logits))]
         worth = [ensemble_worth(np.tensordot(c/c.sum(), logits, 1), boxes) for c in tries]
         counts = tries[int(np.argmax(worth))]

@@ -96,15 +96,14 @@ FIGURES = ["precision", "recall", "f1", "ap"]
 def figure_row(
     x,   # (n_resamples, 4) from `event_figures`; the first row is the value
     n,   # Recordings, or sites, with a call
-    heard,# Recordings, or sites, with a detection
-    level=.9): # Of the intervals
+    heard):# Recordings, or sites, with a detection
     "Dict of each figure with its bounds; a precision or recall of 0 or 1 has one, by the number of recordings."
     res = {}
     for k, v in zip(FIGURES, x.T):
         m = heard if k == "precision" else n
-        low, high = bootstrap_bounds(v[1:], m, level)
+        low, high = bootstrap_bounds(v[1:], m)
         if k in ("precision", "recall") and v[0] in (0, 1) and low != low and m: # all resamples agree
-            bound = ((1 - level)/2)**(1/m) # a true value below it gives no error in all of them in 5 % of the cases
+            bound = .05**(1/m) # a true value below it gives no error in all of them in 5 % of the cases
             low, high = (bound, 1.) if v[0] else (0., 1 - bound)
         res |= {k: v[0], f"{k}_low": low, f"{k}_high": high}
     return res
@@ -115,9 +114,8 @@ def evaluate(
     events,     # recording, start, end, species: all calls
     recordings, # All recordings of the test set, those without a call too
     overlap=.2, # Least share, as for `match_events`
-    level=.9,   # Of the intervals
     by="recording"): # What the bootstrap draws, as for `drawn_groups`
-    "A row per species, one for all events together, and one for the mean of the species."
+    "A row per species, one for all events together, and one for the mean of the species; intervals of 90 %."
     group = drawn_groups(recordings, by)
     column = {g: i for i, g in enumerate(sorted(set(group.values())))}
     place, weights = {k: column[g] for k, g in group.items()}, resample_weights(len(column))
@@ -128,16 +126,16 @@ def evaluate(
         ds, es = d[d.species == s], e[e.species == s]
         x, n = event_figures(ds, es, weights, place), [o.recording.map(group).nunique() for o in (es, ds)]
         counts = dict(recordings=es.recording.nunique(), calls=len(es), detections=len(ds))
-        rows.append(dict(species=s) | counts | figure_row(x, *n, level))
+        rows.append(dict(species=s) | counts | figure_row(x, *n))
         if len(es): xs.append(x)
     n = [o.recording.map(group).nunique() for o in (e, d)]
     total = dict(recordings=e.recording.nunique(), calls=len(e), detections=len(d))
-    rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), *n, level))
+    rows.append(dict(species="all together") | total | figure_row(event_figures(d, e, weights, place), *n))
     x = np.stack(xs)
     x[np.isnan(x[:, 0, 0]), :, 0] = 0 # called, and never detected; nan stays where only a resample lacks its detections
     x[..., 0][np.isnan(x[..., 1])] = np.nan
     mean = np.ma.masked_invalid(x).mean(0).filled(np.nan) # of the species that have a call in the resample
-    rows.append(dict(species="mean of species") | total | figure_row(mean, n[0], n[0], level)) # silence counts
+    rows.append(dict(species="mean of species") | total | figure_row(mean, n[0], n[0])) # silence counts
     return pd.DataFrame(rows)
 
 # %% ../nbs/10a_evaluate.ipynb #b30eae1d

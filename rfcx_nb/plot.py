@@ -16,15 +16,14 @@ from matplotlib.mlab import specgram
 
 # %% ../nbs/plot.ipynb #f3b8ad4a
 def nb_setup(
-    quality=70, # Of JPEG pictures, in percent; 0 for PNG
-    threads=1): # Of torch; 0 leaves them as they are
-    "Set up a notebook of this series."
+    quality=70): # Of JPEG pictures, in percent; 0 for PNG
+    "Set up a notebook of this series: small pictures, no progress bars, one thread."
     from matplotlib_inline.backend_inline import set_matplotlib_formats
     plt.rcParams.update({"figure.dpi": 72, "font.size": 9})
     if quality: set_matplotlib_formats("jpeg", pil_kwargs=dict(quality=quality))
     else: set_matplotlib_formats("png")
     os.environ["IN_TEST"] = "1"
-    if threads and "torch" in sys.modules: sys.modules["torch"].set_num_threads(threads)
+    if "torch" in sys.modules: sys.modules["torch"].set_num_threads(1)
 
 # %% ../nbs/plot.ipynb #48de8b9b
 def show_spec(

@@ -66,7 +66,7 @@ def score_train_set(
     run = load_run(folder, device=default_device())
     boxes, cfg = load_training_data(path, run.cfg, waves, n_workers).boxes, run.cfg
     files, windows = find_recordings(as_path(path)/"train"), Windows((cfg.crop_frames,)).fitted(run)
-    inputs, errors = ensure_inputs(path, "train", cfg, waves, n_workers, list(files)) # they will be trained on
+    inputs, errors = ensure_inputs(path, "train", cfg, waves, n_workers, list(files), files) # they will be trained on
     for k in sorted(set(errors) & set(files) - set(read_boxes(path).recording_id)): print(f"left out: {errors[k]}")
     files, scores, stores = {k: f for k, f in files.items() if k not in errors}, [], []
     boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, list(files), n_workers)

@@ -190,16 +190,15 @@ def _activity_map(
 
 # %% ../nbs/10_survey.ipynb #3ee8aace
 def accumulation(
-    d,     # From `place_detections`, those that count
-    e,     # From `effort`
-    n=100):# Random orders
-    "(n, site-days) number of species known after so many days at a site, in random orders."
+    d, # From `place_detections`, those that count
+    e):# From `effort`
+    "(100, site-days) number of species known after so many days at a site, in random orders."
     days = e[e.date.notna()].groupby(["site", "date"]).size().index
     names = sorted(d.species.unique())
     seen = {k: set(g.species) for k, g in d[d.date.notna()].groupby(["site", "date"])}
     has = np.array([[s in seen.get(k, ()) for s in names] for k in days], bool).reshape(len(days), len(names))
     rng = np.random.default_rng(0)
-    return np.stack([np.logical_or.accumulate(has[rng.permutation(len(days))]).sum(1) for _ in range(n)])
+    return np.stack([np.logical_or.accumulate(has[rng.permutation(len(days))]).sum(1) for _ in range(100)])
 
 # %% ../nbs/10_survey.ipynb #8112934d
 def draw_activity(
