@@ -12,7 +12,7 @@ from .backends import need_onnx, to_onnx
 from .cli import command
 from .core import atomic_write, InputError, output_file, plural
 from .logmel import filterbank, LogMel, normalize
-from .model import has_global_context, one_pass_fits, rounds_down
+from .model import has_global_context, MIN_FRAMES, one_pass_fits, rounds_down
 from .run_thresholds import field_thresholds
 from .runs import load_config, load_run, run_folder
 from .tiled_inference import score_mel, Windows
@@ -87,8 +87,8 @@ class OnnxModel(nn.Module):
         "Starts, logits and scores of the windows."
         mel = normalize(self.mel(wav), self.cfg.crop_frames, self.cfg.subtract_band_mean)
         end = torch.arange(mel.shape[2])[-1] + 1
-        end = ((end + self.part - 1)//self.part*self.part).clamp(min=32) # as in `score_pass`, and in `score_mel`
-        mel = F.pad(mel, (0, 32))[:, :, :end]
+        end = ((end + self.part - 1)//self.part*self.part).clamp(min=MIN_FRAMES) # as in `pad_recording`
+        mel = F.pad(mel, (0, MIN_FRAMES))[:, :, :end]
         feats = [n.forward_cropped(F.pad(mel, (n.margin, n.margin))) for n in self.nets]
         start, size = window_starts(feats[0].shape[3], self.size, self.step)
         heads = [n.head for n in self.nets]

@@ -102,7 +102,7 @@ def background_scale(
     boxes):# Box table
     "(n_species, 2) mean and standard deviation of the log-odds where no confirmed call of the species is near."
     x, res = scores[species_of(scores)].to_numpy(float), []
-    minute = scores.recording_id.astype(str) + " " + (scores.start//60).astype(int).astype(str)
+    minute = scores.groupby(["recording_id", scores.start//60], observed=True).ngroup()
     for s in range(x.shape[1]):
         away = ~near_calls(scores, boxes, s)
         w = x[away, s] if minute[away].nunique() >= MIN_RECORDINGS else x[:, s] # one may be odd

@@ -20,7 +20,7 @@ from .core import (as_path, existing_path, InputError, load_json, local_path, pl
 from .embedding_net import score_embeddings
 from .encoder import embed_recordings, encoder_label, Features, HOP_SECONDS, score_hop
 from .logmel import LogMel, normalize
-from .model import one_pass_fits, pad_recording, to_device
+from .model import MIN_FRAMES, one_pass_fits, pad_recording, to_device
 from .parallel import parallel_map
 from .plot import show_mel
 from .preprocess import audio_blocks, find_recordings, open_audio
@@ -114,10 +114,10 @@ def score_mel(
     "Table of `fold`, first `frame` and `width` of each window, and their (n, n_species) logits."
     keys, logits, n, one_pass = [], [], mel.shape[1], windows.one_pass
     if one_pass is None: one_pass = one_pass_fits(next(iter(nets.values())), windows.widths)
-    mel = F.pad(mel, (0, max(32 - n, 0))) # fewer than 32 frames are too few for most networks
+    tiled = F.pad(mel, (0, max(MIN_FRAMES - n, 0))) # `score_pass` fills it up by itself
     for k, net in nets.items():
         if one_pass: res = score_pass(net, mel, windows.widths, windows.steps)
-        else: res = [score_tiles(net, mel, w, s) for w, s in zip(windows.widths, windows.steps)]
+        else: res = [score_tiles(net, tiled, w, s) for w, s in zip(windows.widths, windows.steps)]
         for w, (starts, x) in zip(windows.widths, res):
             keys.append(pd.DataFrame(dict(fold=k, frame=starts, width=min(w, n))))
             logits.append(x.float())

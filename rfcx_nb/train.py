@@ -380,7 +380,8 @@ def rfcx_train(
     if fold is not None: folds = [int(fold)]
     with process_group():
         with rank0_first(): data = init_run(path, cfg, waves, folder, n_workers)
-        todo = [k for k in folds if k not in trained_folds(folder, cfg)]
+        done = trained_folds(folder, cfg)
+        todo = [k for k in folds if k not in done]
         apart = default_device().type == "cpu" and n_workers != 0 and num_distrib() <= 1
         at_once = min(len(todo), torch.get_num_threads()) if apart else 1
         for k in folds:

@@ -157,9 +157,9 @@ def _level_hint(waves): # Some waves of the store -> a sentence, or ""
 
 def _rate_hint(cfg, tops): # `RunConfig`; half the sample rates of some recordings, in Hz -> a sentence, or ""
     rate = 2*max(tops, default=np.inf)
+    if 2*rate > cfg.sample_rate: return ""
     return (f"the recordings have {rate:.0f} samples a second, and this run takes {cfg.sample_rate}: most of its "
-            f"spectrogram is empty, so for a new run give --sample_rate {rate:.0f}"
-            ) if not cfg.encoder and 2*rate <= cfg.sample_rate else ""
+            f"spectrogram is empty, so for a new run give --sample_rate {rate:.0f}")
 
 # %% ../nbs/03i_training_data.ipynb #4a046529
 def _yes_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
@@ -256,9 +256,9 @@ def load_training_data(
                          f"{plural(len(heard), 'of them has', 'of them have')} a box: number the species from 0, as "
                          "rfcx_import does")
     if silent: print(f"no box in train_tp.csv for {', '.join(silent)}: without one a score is a guess")
-    some = [k for k in boxes.recording_id.unique() if k in found][:20]
+    some = [] if cfg.encoder else [k for k in boxes.recording_id.unique() if k in found][:20]
     tops = [top for _, top in durations({k: found[k] for k in some})[0].values()]
-    waves = [] if cfg.encoder else [stored_input(cfg, store, k) for k in some]
+    waves = [stored_input(cfg, store, k) for k in some]
     hints = (*_band_hints(boxes, cfg, names), _rate_hint(cfg, tops), _level_hint(waves),
              _steady_hint(boxes, cfg, ends, names), _yes_hint(boxes, cfg))
     for s in filter(None, hints): print(s)
