@@ -90,7 +90,7 @@ def find_weights(
     p = str(pretrained)
     if p.lower() == "false": return None, "random weights"
     if p.lower() == "auto" and (arch, stride, freq_channel) == CALLS_FIT and CALLS.exists():
-        return CALLS, "the weights of this package, which have learned from invented calls"
+        return CALLS, "the weights of this package, pretrained on synthetic calls"
     if p.lower() in ("auto", "true"): return _imagenet_weights(arch, p.lower() == "true")
     if (file := Path(os.path.expanduser(p))).is_file(): return file, f"weights of {p}"
     if f := _in_package(p): return f, f"weights of the package {p}"
@@ -161,7 +161,7 @@ def create_model(
     stride:int=32,         # Frames to a column of features: 32, or 8 or 16 to leave the last layers out
     n_mels:int=128,        # Mel bands of the spectrogram
     head="pool",           # A key of `HEADS`
-    freq_channel=False,    # Show the height on the scale of pitch as a second channel?
+    freq_channel=False,    # Add each row's position on the frequency axis as a second channel?
     margin=0):             # Frames at both ends of the input that the body sees and the head does not
     "A `SpeciesNet` of timm's `arch`; raises `InputError` if that does not fit."
     _check_arch(arch)

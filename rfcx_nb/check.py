@@ -129,7 +129,7 @@ def drawn_season(
     other = [k for k in then if now[k] != then[k]]
     if other:
         raise InputError(f"{folder}: {other[0]} had {plural(then[other[0]], 'window')} when the clips were drawn, and "
-                         f"has {now[other[0]]} now: score it with the --tile_width of then, {away}")
+                         f"has {now[other[0]]} now: score it with its old --tile_width, {away}")
     sounds = check.get("sources") or {}
     other = [k for k in then if other_sound(sounds.get(k), season.sources[k])]
     if other:

@@ -110,7 +110,7 @@ def file_name(s): # Name of a species
 
 # %% ../nbs/core.ipynb #eabc721b
 def is_hidden(path): # Below the folder that a person named
-    "Is it, or a folder above it, kept by a system for itself, thrown away, or the lock file of an open table?"
+    "True if it or a folder above it is hidden, in a recycle bin, or the lock file of an open table."
     return any(o.startswith((".", "~$")) or o.upper() in ("$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION")
                for o in Path(path).parts)
 

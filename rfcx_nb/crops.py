@@ -22,7 +22,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 BOX_COLS = ["recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max"]
 
 def read_box_table(file): # A csv file with the columns of `BOX_COLS`
-    "Its boxes (s, Hz), and its column `chosen`, if any; raises `InputError` with file, row and column."
+    "Boxes of `file` (s, Hz), with its column `chosen`, if any; raises `InputError` with file, row, column."
     kinds = dict.fromkeys(("species_id", "songtype_id"), Number(0, 1e6, integer=True))
     kinds |= dict.fromkeys(("t_min", "f_min", "t_max", "f_max"), Number())
     df = read_csv_table(file, dict(recording_id=str) | kinds, "a csv table of boxes")
@@ -217,7 +217,7 @@ class BoxDataset:
     def __len__(self): return len(self.boxes) + len(self.soft)
 
     def new_empty(self):
-        "The same without an item, for `Learner.export`."
+        "An empty dataset with the same settings, for `Learner.export`."
         res = copy(self)
         res.boxes, res.known, res.soft = self.boxes[:0], {}, []
         return res

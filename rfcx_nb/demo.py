@@ -22,13 +22,13 @@ import pandas as pd, matplotlib.pyplot as plt
 # %% ../nbs/demo.ipynb #26c4e38b
 def score_message(
     res): # From `score_submission`
-    "Two lines for the user: the score with its floors, and whether the network has learned."
+    "Two lines for the user: the score with its baselines, and whether the network has learned."
     gain = res["lwlrap"] - res["constant"]
     value = with_interval(res["lwlrap"], res["low"], res["high"])
-    score = (f"LWLRAP {value} on {plural(res['n'], 'test recording')}; floors: random {res['random']:.3f}, "
+    score = (f"LWLRAP {value} on {plural(res['n'], 'test recording')}; baselines: random {res['random']:.3f}, "
              f"the same row for every recording, ordered by true prevalence, {res['constant']:.3f}")
-    if gain > .02: return f"{score}\nIt has learned: {gain:.3f} above the higher floor."
-    return (f"{score}\nIt has NOT learned more than how frequent the species are ({gain:+.3f} to the higher floor): "
+    if gain > .02: return f"{score}\nIt has learned: {gain:.3f} above the higher baseline."
+    return (f"{score}\nIt has NOT learned more than how frequent the species are ({gain:+.3f} to the higher baseline): "
             "more data or more epochs would be needed.")
 
 # %% ../nbs/demo.ipynb #739fc0e0
@@ -75,7 +75,7 @@ def rfcx_demo(
     n_train:int=480,      # Training recordings of the forest
     n_test:int=80,        # Its test recordings
     seconds:float=10.,    # Length of each, in s
-    n_workers:int=None):  # Processes (default: one a core)
+    n_workers:int=None):  # Processes (default: one per core)
     "Sound to submission in minutes: make or take a folder, train a small model on one fold, predict, score, draw."
     t, out = perf_counter(), local_path(out, "--out")
     def step(s): print(f"\n[{perf_counter()-t:4.0f} s] {s}", flush=True)

@@ -155,7 +155,7 @@ def _detect_all(parts, table, activation, gap, min_length): # Recording id to fi
 
 # %% ../nbs/06_detections.ipynb #18acdd11
 def can_report(t): # Thresholds of a run, perhaps with what was heard in the field
-    "Series: is there a threshold, and not one above all boxes of the species?"
+    "Bool Series: True where a species has a threshold that is not above all its boxes."
     return t.threshold.notna() & ((t.box_recall != 0) | t.reindex(columns=["recall"]).recall.notna())
 
 def detection_thresholds(
@@ -209,7 +209,7 @@ def kept_scores(
                              "rfcx_detect with --path") from None
         parts[df.recording_id[0]] = f
     store.begin(settings) # from now on it is kept
-    return Prediction(run, list(parts), parts, {}, store, "scores that were there")
+    return Prediction(run, list(parts), parts, {}, store, "from kept scores")
 
 # %% ../nbs/06_detections.ipynb #db40139c
 def _check_limits(**limits): # Flag to (value or None, highest value)

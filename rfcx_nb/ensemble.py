@@ -102,7 +102,7 @@ def rfcx_ensemble(
     models:str="models",      # Where the runs are kept, each named like the folder of its submission
     out:str="submission.csv", # Where the ensemble goes
     n_workers:int=None):      # Recordings at a time
-    "Bring several submissions together as a weighted mean of log-odds; without --path each is brought to one scale."
+    "Combine submissions by a weighted mean of log-odds; without --path all are standardised and weigh the same."
     xs, n, out = _read_all(submissions), len(submissions), output_file(out, "--out", *submissions)
     folders = [local_path(models, "models")/Path(f).absolute().parent.name for f in submissions]
     _same_species(folders)

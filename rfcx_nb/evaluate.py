@@ -248,7 +248,7 @@ class Compared:
 
     @property
     def verdict(self):
-        "Is the second higher, lower, or is there no clear difference?"
+        "How the second compares: higher, lower, or no clear difference."
         d, low, high = self.difference
         if np.isnan(low): low = high = d # it is the same in all resamples
         return "higher" if low > 0 else "lower" if high < 0 else "no clear difference"

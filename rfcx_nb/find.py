@@ -314,7 +314,7 @@ def rfcx_find(
     model_name:str="model_0", # Name of the run for --ear run
     models:str="models",  # Where runs are kept
     waves:str="waves",    # Where maps are kept; they are made once per recording
-    n_workers:int=None):  # Recordings at a time (default: one a core, at most 8)
+    n_workers:int=None):  # Recordings at a time (default: one per core, at most 8)
     "List the places in a folder of recordings that are most like a call, or the windows to hear next."
     if n < 1 or next < 0: raise InputError(f"n is {n} and next {next}: n must be at least 1, next at least 0")
     if not 0 <= deny <= 10: raise InputError(f"deny is {deny}: it must be between 0 and 10")

@@ -366,7 +366,7 @@ def _check_moved(new, gone, file): # Recordings; those of `folds.csv` that are g
         gone = plural(n, f"recording of {file} is gone, and a new one has its file name",
                       f"recordings of {file} are gone, and new ones have their file names")
         raise InputError(f"{gone}, such as {old}, now {now}: if this was a move, a network would be measured on what "
-                         "it has learned. Undo it (or give rfcx_import the --recordings of then), or train under "
+                         "it has learned. Undo it (or give rfcx_import the old --recordings), or train under "
                          "another --model_name")
 
 def _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers): # For `fold_boxes`: `table` with rows for `ids`

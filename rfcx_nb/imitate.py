@@ -86,7 +86,7 @@ def _digest(what): return sha256(repr(what).encode()).hexdigest()[:16]
 
 # %% ../nbs/04d_imitate.ipynb #80c22ff9
 class FeatureHead(nn.Module):
-    "Head of a `SpeciesNet`: its map of features to what an encoder would say."
+    "Head of a `SpeciesNet`: from its map of features to an encoder's features."
     def __init__(self,
         channels,    # Of the map
         rows,        # Of the map

@@ -78,7 +78,7 @@ def _no_match(name, table, ks, path, named=()): # Why `ks`, the recordings that 
     if ks: return f"{what} may be {len(ks)} recordings ({', '.join(ks[:3])}): write the name with its folder, as here"
     if name: return f"no recording {name} in {path}"
     if table in named: return f"the row names no recording, as other rows of {table} do"
-    return (f"{what} names no recording, and none in {path} is called like it: write the name of the recording into a "
+    return (f"{what} names no recording, and no recording in {path} has its name: write the recording's name into a "
             "column recording")
 
 # %% ../nbs/01d_import_boxes.ipynb #d9182d96
@@ -255,8 +255,8 @@ def import_summary(
         n = plural(len(twice), "box is there under two species", "boxes are there under two species each")
         lines.append(f"{n}, such as {' and '.join(both)} in {k} at {t:g} s: if one of them was a mistake, remove its "
                      "row and import again")
-    if bare: lines.append(plural(bare, "box has no frequencies and reaches", "boxes have no frequencies and reach")
-                          + " over all of them: columns for these are called low and high, in Hz")
+    if bare: lines.append(plural(bare, "box has no frequencies and spans", "boxes have no frequencies and span")
+                          + " all of them: give columns low and high, in Hz")
     if cut: lines.append(plural(cut, "box runs over the end of its recording and is cut there",
                                 "boxes run over the end of their recording and are cut there"))
     if unnamed: lines.append(plural(len(unnamed), f"recording that no row names: {unnamed[0]}",

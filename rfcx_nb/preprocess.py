@@ -29,7 +29,7 @@ MIN_RANGE = 4/32768      # Highest minus lowest sample; a working microphone giv
 
 # %% ../nbs/00_preprocess.ipynb #51b8466b
 def open_audio(path): # Audio file, or its URL
-    "A context manager that gives what soundfile can read."
+    "Context manager that yields the name, or the open file of a URL."
     if not isinstance(path, (str, Path)): return path.open("rb")
     return nullcontext(os.fsencode(path) if os.name == "posix" else str(path))
 

@@ -72,7 +72,7 @@ def score_train_set(
     boxes = fold_boxes(folder, path, boxes, cfg.n_folds, cfg.seed, list(files), n_workers)
     fold = read_folds(folder, cfg.n_folds).set_index("recording_id").fold
     for k in run.nets:
-        store = Scores(folder/f"fold{k}"/"guesses", run.species)
+        store = Scores(folder/f"fold{k}"/"soft", run.species)
         one = with_backend(run.only([k]), windows, parts=store.folder)
         settings, mine = score_settings(one, windows, path), {o: f for o, f in files.items() if fold.get(o, k) != k}
         store.renew(settings)
@@ -96,7 +96,7 @@ def _write_pseudo_labels(
     seconds = cfg.encoder.seconds if cfg.encoder else round(cfg.crop_frames*cfg.frame_seconds, 3)
     df = soft_labels(o.scores, o.boxes, seconds, power)
     if not len(df):
-        raise InputError(f"no recording is as long as a window of {cfg.crop_frames} frames: there is nothing to guess "
+        raise InputError(f"no recording is as long as a window of {cfg.crop_frames} frames: there is nothing to label "
                          "about")
     if before is not None: df[cols] = cap_prevalence(df[cols].to_numpy(), before).astype(np.float32)
     with atomic_write(file.with_name("folds.csv")) as f: shutil.copyfile(folder/"folds.csv", f)

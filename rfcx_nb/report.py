@@ -157,7 +157,7 @@ def _summary(df, found, bad): # Detections; dict of files; recordings that could
             f"{plural(len(set(found) | set(df.recording)), 'recording')}" +
             (f"; {plural(len(bad), 'recording')} could not be read, see failures.csv" if bad else "") +
             ". Times as the recorders' clocks had them. A score, from 0 to 1, puts detections in order. It is roughly "
-            "the probability of its best window if rfcx_check has judged clips of these recordings, else it is none.")
+            "the probability of its best window if rfcx_check has judged clips of these recordings, else it is not.")
 
 # %% ../nbs/06a_report.ipynb #9b974c2a
 @command

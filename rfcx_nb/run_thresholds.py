@@ -76,11 +76,11 @@ def thresholds_note(folder): # `models/<model_name>`
 def tell_widths(
     folder, # `models/<model_name>`
     widths):# Of windows that are used now, in frames; None where an encoder decides
-    "Say so if its thresholds were found on windows of another width than the narrowest of `widths`."
+    "Print a warning if the thresholds are of windows of another width than the narrowest of `widths`."
     then = thresholds_note(folder).get("tile_width")
     if then and widths and min(then) != min(widths):
         print(f"  the thresholds of the boxes are for windows of {min(then)} frames, and these have {min(widths)}: "
-              "they fit after rfcx_validate with this --tile_width")
+              "run rfcx_validate with this --tile_width")
 
 def thresholds_fit(
     folder, # `models/<model_name>`
@@ -140,7 +140,7 @@ def field_thresholds(
                 f"precision {rate_text(o, 'precision')}")
         table.loc[i, ["slope", "intercept", "threshold", "note"]] = a, b, expit(a*o.logit + b), note
         table.loc[i, RATE_COLS] = o[RATE_COLS].astype(float)
-        print(f"  {t.species}: {note}; its scores are {'probabilities of windows' if sure else 'no probabilities'}")
+        print(f"  {t.species}: {note}; its scores are {'probabilities of windows' if sure else 'not probabilities'}")
     return table
 
 # %% ../nbs/03h_run_thresholds.ipynb #62505a45

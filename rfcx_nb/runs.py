@@ -225,7 +225,7 @@ def load_run(
     if not done:
         raise InputError(f"{folder}: {'no fold has' if fold is None else f'fold {fold} has not'} been trained")
     if len(done) < len(folds):
-        print(f"{folder}: of {cfg.n_folds} folds only these are trained, and predict: {', '.join(map(str, done))}")
+        print(f"{folder}: of {cfg.n_folds} folds only these are trained and used: {', '.join(map(str, done))}")
     nets = [build_model(cfg, pretrained=False, verbose=False) for _ in done]
     nets = [load_weights(n, folder/f"fold{k}"/"weights.safetensors") for k, n in zip(done, nets)]
     return Run(folder, cfg, {k: to_device(n, device).eval() for k, n in zip(done, nets)})
@@ -240,7 +240,7 @@ def only(
 
 # %% ../nbs/03g_runs.ipynb #5aac5f61
 def file_digest(file):
-    "16 hex digits that tell a file's content from others."
+    "First 16 hex digits of the SHA-256 of a file."
     return sha256(Path(file).read_bytes()).hexdigest()[:16]
 
 def folder_digests(

@@ -129,7 +129,7 @@ def checked_sources(out): # Folder of detections
 def other_sound(
     then,# What scores were made from, as `Scores` notes it: size, time, checksum, suffix
     now):# The same of the file that is there now
-    "Is it another sound? If the file cannot be read, or has another format, nobody can say: False."
+    "True if `now` is another sound; False if it is the same, cannot be read, or has another format."
     if not then or not any(then[:3]) or not any(now[:3]): return False
     return not same_content(then, now) and list(then[3:]) in ([], list(now[3:]))
 

@@ -105,7 +105,7 @@ class TemplateEar(Ear):
     def for_clips(self,
         files,  # Dict of recording id to audio file, to be searched
         most=8):# Recordings whose first minutes are read
-        "An ear for clips that are all call: a band is quiet as in `files`, or as in the clip, whichever is less."
+        "An ear for clips that are all call: each band's median is that of `files` or of the clip, the lower one."
         ear, found, ids = copy(self), [], sorted(files)
         for k in ids[::-(-len(ids)//most)]:
             with suppress(InputError, StopIteration):

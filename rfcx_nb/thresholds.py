@@ -113,7 +113,7 @@ def background_scale(
 def tells_apart(
     fit, # Slope and intercept, from `calibrate`
     x):  # (n,) log-odds that it was fitted to
-    "Does a line say more of a high score than of a low one?"
+    "True if the line rises clearly over the range of `x`."
     return fit[0]*np.std(x) > .05
 
 def species_threshold(

@@ -301,8 +301,8 @@ def choose_backend(
     seconds = backend_seconds(run, windows)
     best, work = fastest(seconds), "a minute" if windows.one_pass else "64 tiles"
     if len(seconds) > 1:
-        quick = "" if seconds[best] == min(seconds.values()) else "; another way must be a fifth faster"
-        print(f"{best} is taken on this machine: " + ", ".join(f"{k} {t:.3f} s" for k, t in seconds.items()) +
+        quick = "" if seconds[best] == min(seconds.values()) else "; others must be 1.2 times as fast"
+        print(f"{best} is used on this machine: " + ", ".join(f"{k} {t:.3f} s" for k, t in seconds.items()) +
               f" for {work} and one network{quick}")
     # a read-only run is measured each time
     with suppress(OSError): save_json(kept | {here: best}, run.path/"backends.json")
@@ -396,7 +396,7 @@ def score_folder(
 # %% ../nbs/05_tiled_inference.ipynb #9f20beab
 def read_parts(
     done): # A `Scored`
-    "Its scores table. Prints which recordings have no scores; raises `InputError` if none has."
+    "Scores table of `done`. Prints which recordings have no scores; raises `InputError` if none has."
     for o in done.errors.values(): print(f"left out: {o}")
     if not done.parts: raise InputError("no recording has scores" + (", see above" if done.errors else ""))
     return pd.concat(map(pd.read_parquet, done.parts.values()), ignore_index=True)
@@ -404,7 +404,7 @@ def read_parts(
 def season_windows(
     scores, # Scores table of recordings to learn from
     run):   # `Run`
-    "Its rows that `rfcx_predict` makes too: an encoder's features for learning lie closer together."
+    "The rows that `rfcx_predict` makes too: training features of an encoder lie closer together."
     if not run.cfg.encoder: return scores
     last, n = scores.groupby("recording_id").start.transform("max"), (scores.start/HOP_SECONDS).round() # of a window
     mine = (n*HOP_SECONDS % score_hop(run.cfg.encoder) == 0) & ((scores.start - n*HOP_SECONDS).abs() < 1e-3)
@@ -504,8 +504,8 @@ def predict(
     if not done.parts:
         raise InputError(f"none of {plural(len(ids), 'recording')} can be read, see {out/'failures.csv'}; the first: "
                          f"{next(iter(errors.values()))}")
-    said = f"{done.seconds/60:.1f} minutes of sound in {t:.1f} s, {done.seconds/t:.0f} s of sound a second"
-    if not done.seconds: said = "scores that were there"
+    said = f"{done.seconds/60:.1f} minutes of sound in {t:.1f} s, {done.seconds/t:.0f} s of sound per second"
+    if not done.seconds: said = "from kept scores"
     return Prediction(run, ids, done.parts, errors, store, said)
 
 # %% ../nbs/05_tiled_inference.ipynb #5e673a73

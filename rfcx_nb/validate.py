@@ -60,7 +60,7 @@ def show_curves(
     boxes,    # Their boxes
     names,    # Name of each species
     most=12): # Species drawn, those with the most boxes
-    "Draw precision over recall of confirmed against denied boxes, one panel per species; return the figure."
+    "Draw precision-recall curves of confirmed against denied boxes, one panel per species; return the figure."
     n = boxes.groupby("species_id").is_tp.agg(["sum", "size"]).query("0 < sum < size").nlargest(most, "size")
     rows = max(-(-len(n)//4), 1)
     kw = dict(sharex=True, sharey=True, squeeze=False, layout="constrained")
@@ -189,8 +189,8 @@ def _print_report(report, table, precision, folder): # Two tables; share asked f
           "against boxes of other species. threshold: with the recall of the species' own boxes, and the number of "
           "boxes above it (where the note says so, the boxes of all species, unless it is raised).")
     print(f"thresholds for a precision of {precision:g} on held-out boxes, with the recall there and the boxes that "
-          f"back it: {folder/'thresholds.csv'}. These boxes also chose the thresholds, and in the field most sounds "
-          "are other sounds: precision is lower there. Listen, and raise them.")
+          f"back it: {folder/'thresholds.csv'}. They were chosen on these boxes, and in the field most sounds "
+          "are other sounds: precision is lower there (rfcx_check measures it).")
 
 # %% ../nbs/05a_validate.ipynb #40595abb
 def held_out_proxy(
