@@ -258,8 +258,8 @@ def match_verdicts(
                "none was drawn in this recording" if o.recording not in set(drawn.recording[drawn.species == o.species])
                else "the recording has others")
         raise InputError(f"{o.file}, row {o.row}: {o.species} in {o.recording} from {o.start:g} to {o.end:g} s is not "
-                         f"a clip of this check ({why}): verdicts on other clips, such as those of rfcx_report, are no "
-                         "fair sample")
+                         f"a clip of this check ({why}): verdicts on other clips, such as those of rfcx_report, are "
+                         "not a fair sample")
     return drawn.iloc[i.astype(int)].assign(**{k: said[k].to_numpy() for k in ("file", "verdict", "other", "note")})
 
 def last_verdicts(said): # From `match_verdicts`, one after the other

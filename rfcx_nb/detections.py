@@ -99,7 +99,7 @@ def parse_formats(
     return res
 
 # %% ../nbs/06_detections.ipynb #31da2b5b
-def _digest(folder): # -> checksum of all file names and contents in it, but for what file browsers put there
+def _digest(folder): # -> checksum of all file names and contents in it, except what file browsers put there
     res = sha256()
     for f in sorted(o for o in folder.rglob("*") if o.is_file()):
         if f.name.startswith(".") or f.name.lower() in ("thumbs.db", "desktop.ini"): continue

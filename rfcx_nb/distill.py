@@ -140,7 +140,7 @@ def _write_soft_labels(run, file, cfg, boxes, path, waves, files, n_workers): # 
     Scores(file.parent/"teacher", run.species).remove(files)
 
 # %% ../nbs/07a_distill.ipynb #5034808d
-def _decode(cfg, path, waves, files, n_workers, known): # -> folder of waves, files; names what fails, but for `known`
+def _decode(cfg, path, waves, files, n_workers, known): # -> folder of waves, files; names what fails, except `known`
     store, errors = ensure_inputs(path, "train", cfg, waves, n_workers, files=files)
     for k, e in errors.items():
         if k not in known: print(f"left out: {e}")

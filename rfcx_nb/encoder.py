@@ -130,7 +130,7 @@ class Perch(Encoder):
         try: from onnxruntime import InferenceSession, SessionOptions
         except ImportError: raise InputError(f"{file} needs the package onnxruntime: pip install onnxruntime") from None
         options = SessionOptions()
-        options.intra_op_num_threads = 1 # recordings go through it side by side, one a core
+        options.intra_op_num_threads = 1 # recordings go through it side by side, one per core
         try: self.net = InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as e: raise InputError(f"{file} is not an ONNX network: {printable(e)}") from None
         shapes = {o.name: o.shape[1:] for o in (*self.net.get_inputs(), *self.net.get_outputs())}
@@ -241,7 +241,7 @@ def _float16(encoder, x): # Its features, as they are kept; `InputError` if they
                          f"here {encoder.n_features} columns, are expected")
     with np.errstate(over="ignore"): res = x.astype(np.float16)
     if np.isfinite(res).all(): return res
-    raise InputError(f"the encoder {type(encoder).__name__} gives features that are no finite numbers, or beyond "
+    raise InputError(f"the encoder {type(encoder).__name__} gives features that are not finite numbers, or beyond "
                      "65,504, the largest of float16: scale them")
 
 # %% ../nbs/03b_encoder.ipynb #4d892133

@@ -71,7 +71,7 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
 # %% ../nbs/05b_ensemble.ipynb #26c7a075
 def _same_species(folders): # Folders of runs, which need not exist. Raise if a column of two runs has two names
     runs = {f: len(load_config(f).species) for f in dict.fromkeys(folders) if (f/"config.json").exists()}
-    remedy = "only runs that were trained with the same species can be brought together"
+    remedy = "only runs that were trained with the same species can be combined"
     named = [names_of(f, n) for f, n in runs.items()]
     for a, b in combinations(named, 2): join_names(a, b, remedy)
 

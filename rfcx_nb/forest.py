@@ -424,7 +424,7 @@ def _check(path, n_train, n_test, seconds, n_species, seed): # The arguments of 
     if not 2 <= n_species <= 24: raise InputError(f"n_species is {n_species}: the forest has 2 to 24 species")
     if seed < 0: raise InputError(f"seed is {seed}: give 0 or more")
     if not (path/"forest.json").exists() and any((path/o).exists() for o in ("train", "test", "train_tp.csv")):
-        raise InputError(f"{path} holds recordings that are no forest: give an empty or a new folder")
+        raise InputError(f"{path} holds recordings that are not a forest: give an empty or a new folder")
 
 # %% ../nbs/forest.ipynb #768d0211
 def make_forest(

@@ -63,7 +63,7 @@ def _part(file, name, files, sizes, rate, numbers): # Write the features of the 
         x = soxr.resample(mix_sounds(files, sizes, round(enc.seconds*rate), k), rate, enc.sample_rate)
         return np.pad(x, (0, max(enc.window - len(x), 0)))[:enc.window].astype(np.float32)
     feats = enc.in_batches(map(sound, numbers))
-    if not np.isfinite(feats).all(): raise InputError(f"{name} gives features that are no numbers")
+    if not np.isfinite(feats).all(): raise InputError(f"{name} gives features that are not numbers")
     with atomic_write(file) as f, open(f, "wb") as o: np.save(o, feats)
 
 def mixture_features(

@@ -155,7 +155,7 @@ def file_fingerprint(src): # A file, perhaps a broken link
 def same_content(
     then,# From `file_fingerprint`; of earlier versions without a checksum
     now):# The same
-    "Are two files the same but for the time of writing, as a copy is?"
+    "Are two files the same except for the time of writing, as a copy is?"
     return then[0] == now[0] and (len(then) < 3 or then[2] == now[2])
 
 # %% ../nbs/parallel.ipynb #2cd74ca5

@@ -376,8 +376,8 @@ def _tell_recordings(df, files, lost, away, deaf): # Table; files; recordings, d
               "there, cannot be read, was not scored or is shorter")
     for s, o in deaf.items():
         what = plural(o.sum(), "recording has a sample rate", "recordings have a sample rate")
-        print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: they are no effort for "
-              "it (effort and effort_matrix count them)")
+        print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: they do not "
+              "count as effort for it (effort and effort_matrix count them)")
 
 def _tell_species(summary, field, mute, rule): # Summary; `field_rates`; species never reported; is there a rule?
     here = summary.detections > 0

@@ -387,7 +387,7 @@ def score_folder(
     else: results = score_recordings(run, todo, windows, n_workers)
     for k, df, error in progress(results, len(todo), "predict"):
         if error or df.isna().any(axis=None):
-            errors[k] = error or f"{printable(files[k])}: the network gives scores that are no numbers"
+            errors[k] = error or f"{printable(files[k])}: the network gives scores that are not numbers"
             continue
         store.save(k, source[k], df)
         seconds += df.attrs["seconds"]

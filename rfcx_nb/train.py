@@ -367,7 +367,7 @@ def rfcx_train(
     waves:str="waves",       # Wave store; made where it is missing
     models:str="models",     # Where runs are kept
     n_workers:int=None,      # Processes that augment (default: one per core, at most 8); 0: all in this process
-    recipe:bool=False,       # The 27th place's settings, but for those given here?
+    recipe:bool=False,       # The 27th place's settings, except those given here?
     tile_width:int=None,     # The recipe's name for crop_frames
     **settings:RunConfig):
     "Train a run's folds from boxes, into models/<model_name>/. Goes on where it was stopped."

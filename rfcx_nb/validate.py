@@ -99,7 +99,7 @@ def drop_chosen(boxes): # Box table
     if "chosen" not in boxes or not (boxes.chosen != "").any(): return boxes
     free = boxes.chosen == ""
     print(plural((~free).sum(), "box that a model chose (rfcx_find --next) is", "boxes that a model chose (rfcx_find "
-                 "--next) are") + " not counted: chosen boxes are no sample")
+                 "--next) are") + " not counted: chosen boxes are not a sample")
     return boxes[free]
 
 # %% ../nbs/05a_validate.ipynb #ee1ea7fb

@@ -171,7 +171,7 @@ def rfcx_ablation(
     n_folds:int=2,          # Networks of a row
     rows:str="",            # Only rows whose name holds this
     n_workers:int=None,     # Processes
-    pretrained:str="true",  # Weights to start from, but for the row with others
+    pretrained:str="true",  # Weights to start from, except for the row with others
     model:str="tf_efficientnet_lite0"): # Backbone
     "Train and score every row with every seed; write ablation.csv. Goes on where it was stopped."
     truth = existing_path(as_path(path)/"test_truth.csv", "the species of each test recording")
