@@ -11,9 +11,9 @@ __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips
 # %% ../nbs/09c_check.ipynb #f66e7e62
 from .annotations import VERDICTS, write_csv
 from .cli import command
-from .core import (atomic_write, csv_unescape, existing_path, file_name, InputError, is_hidden, load_dict,
-                          local_path, MISSING, Number, plural, progress, raise_bad_rows, read_csv_table, sanitize,
-                          save_json, working)
+from .core import (atomic_write, existing_path, file_name, InputError, is_hidden, load_dict, local_path,
+                          MISSING, Number, plural, progress, raise_bad_rows, read_csv_table, sanitize, save_json,
+                          working)
 from .detections import kept_scores
 from .media import with_media
 from .metrics import rate_text
@@ -25,6 +25,7 @@ from .runs import load_run, run_folder
 from .scores import finest_scores, other_sound, read_settings, season_id, species_of
 from .stratified import (BINS, choose_threshold, draw_windows, field_line, Judged, MIN_CLIPS, score_bins,
                                 show_curve)
+from .thresholds import PRECISION
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -226,7 +227,7 @@ def read_verdicts(path): # csv file, or a folder with several
         df = read_csv_table(f, kinds, "the verdicts that a page of rfcx_check saves")
         said = df.verdict.str.strip().replace(dict.fromkeys(MISSING, "")).str.lower()
         raise_bad_rows(f, ~said.isin(VERDICTS), "verdict is neither yes, no nor unsure", df.verdict)
-        texts = {k: df[k].map(csv_unescape) if k in df else "" for k in ("other", "note")}
+        texts = {k: df[k] if k in df else "" for k in ("other", "note")}
         name = f.relative_to(path).as_posix() if path.is_dir() else f.name # two people may have files of one name
         res.append(df.assign(verdict=said.map(VERDICTS), file=name, row=df.index + 2, **texts)[said != ""])
     return pd.concat(res, ignore_index=True)
@@ -366,9 +367,9 @@ def check_settings(
     precision,# Wanted
     seed):    # Of the draw
     "Raise `InputError` for what cannot be used."
-    if n < 1: raise InputError(f"n is {n}: it must be at least 1")
+    if n < 1 or n % 1: raise InputError(f"n is {n}: it must be a whole number of at least 1")
     if not 0 <= seed < 2**32: raise InputError(f"seed is {seed}: it must be at least 0 and below {2**32}")
-    if not 0 < precision < 1: raise InputError(f"precision is {precision}: it must be between 0 and 1")
+    if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     if len(bins) < 2 or bins[0] != 0 or bins[-1] != 1 or any(a >= b for a, b in zip(bins, bins[1:])):
         raise InputError(f"bins is {_commas(bins)}: give rising numbers from 0 to 1, such as "
                          "0,.8,.95,.99,1")
@@ -431,14 +432,14 @@ def rfcx_check(
     bins:tuple=BINS,             # Edges of the bins of scores, as shares of all windows; a check keeps its own
     seed:int=0,                  # Of the draw; another seed adds clips
     verdicts:str="",             # What was judged: a csv that a page saved, or a folder with several; empty: draw clips
-    precision:float=.9,          # Precision that a threshold should have
+    precision:float=PRECISION,   # Precision that a threshold should have
     recordings:str="",           # Where the recordings are now, if not where they were
     fold:int=None,               # Fold that the scores are of; all that are trained if not given
     models:str="models"):        # Where runs are kept
     "Draw clips of a scored season to judge by ear; from the verdicts, thresholds with intervals."
     check_settings(n, bins, precision, seed)
     folder = run_folder(models, model_name)
-    run, out = load_run(folder, fold), local_path(out or Path("preds")/model_name, "out")
+    run, out = load_run(folder, fold), local_path(out or Path("preds")/model_name, "--out")
     said, table = read_verdicts(verdicts) if verdicts else None, run.thresholds
     names, checks = list(table.species), out/"check"
     wanted = pick_species(names, species)

@@ -80,7 +80,7 @@ def parse(
     f,   # A function with annotated, commented parameters
     argv): # Words of a command line, as the shell splits them
     "(positional, keyword) arguments for `f`; exits with status 2 if a word does not fit."
-    kw = vars(parser(f).parse_args([_underscores(o) for o in argv]))
+    kw = vars(parser(f).parse_intermixed_args([_underscores(o) for o in argv]))
     star = [k for k, p in inspect.signature(f).parameters.items() if p.kind == p.VAR_POSITIONAL]
     return (kw.pop(star[0]) if star else ()), kw
 
@@ -190,7 +190,7 @@ def check(
     ps, path = inspect.signature(f).parameters, kw.get("path", "")
     if (kw.get("n_workers") or 0) < 0: raise InputError(f"n_workers is {kw['n_workers']}: it must be at least 0")
     if "path" in ps and path != ps["path"].default and "://" not in path:
-        text = next(text for p, text in _flags(f) if p.name == "path") # Folder laid out like ...
+        text = next(text for p, text in _flags(f) if p.name == "path").split(";")[0] # Folder laid out like ...
         existing_path(path, f"a f{text[1:]}" if text else "a folder")
     for p in ps.values():
         if p.kind == p.VAR_KEYWORD: p.annotation(**{k: v for k, v in kw.items() if k not in ps})
@@ -224,6 +224,7 @@ def run_command(
     for o in (sys.stdout, sys.stderr): # a name that is no text in this encoding must not end a command
         if hasattr(o, "reconfigure"): o.reconfigure(errors="backslashreplace")
     try:
+        if f in ("-h", "--help"): print("\n".join(sorted(commands()))); return 0
         with stoppable(_leave(name), [signal.SIGINT, *STOP_SIGNALS]) if f == name else nullcontext():
             from rfcx_nb.core import InputError
             f, args, kw = _prepare(f, argv)
@@ -241,7 +242,7 @@ def run_command(
 def main():
     "Run the command named by the script or, with `python -m rfcx_nb.cli`, by the first word; exit with its status."
     script = Path(sys.argv[0]).stem
-    name, *words = [script, *sys.argv[1:]] if script != "cli" else sys.argv[1:] or ["cli"]
+    name, *words = [script, *sys.argv[1:]] if script != "cli" else sys.argv[1:] or ["--help"]
     sys.exit(run_command(name, words))
 
 # %% ../nbs/cli.ipynb #d6ea893a

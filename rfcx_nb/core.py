@@ -98,10 +98,10 @@ def plain_name(
     name,  # Name of a folder to make or find
     flag): # Flag that gave it, for the message
     "`name`, as text; raises `InputError` if it is not the name of one folder, but a path or `..`."
-    name = str(name)
-    if name in ("", ".", "..") or Path(name).name != name or "\\" in name:
+    text = str(name) if isinstance(name, (str, Path)) else ""
+    if text in ("", ".", "..") or Path(text).name != text or "\\" in text:
         raise InputError(f"{flag} {name!r} must be the plain name of a folder, without .. or slashes")
-    return name
+    return text
 
 # %% ../nbs/core.ipynb #047418cb
 def file_name(s): # Name of a species
@@ -397,7 +397,7 @@ def read_csv_table(
     what,          # What it should be, for the message
     key=None,      # Column in which no value may occur twice
     n_rows=None,   # If given, the numbers in `key` must be 0 to `n_rows`-1, and the rows are put in their order
-    others=None):  # Kind of all other columns, a `Number`; they are kept as text if None
+    others=str):   # Kind of all other columns, `str` or a `Number`
     "The table, checked; raises `InputError` with file, row and column."
     text = read_text(file, what)
     df, sep = _parse_csv(text, file, what)
@@ -405,7 +405,7 @@ def read_csv_table(
     if missing: raise InputError(f"{file} has no column {', '.join(missing)}; it has {', '.join(df)[:200]}")
     for c, kind in (dict.fromkeys(df, others) | columns).items():
         if kind is str: df[c] = df[c].map({s: csv_unescape(s) for s in df[c].unique()})
-        elif kind: df[c] = _to_number(df[c], kind, file, sep)
+        else: df[c] = _to_number(df[c], kind, file, sep)
     if key: raise_bad_rows(file, df[key].duplicated(), f"{key} is there twice", df[key])
     return df if n_rows is None else _check_keys(df, key, n_rows, file)
 

@@ -46,7 +46,7 @@ def read_boxes(path): # Folder laid out like Kaggle's
 # %% ../nbs/01_crops.ipynb #30b57d61
 def read_species(path): # Folder laid out like Kaggle's
     "The columns of a submission, `s0`, `s1` ..., one per species; raises `InputError` if they do not fit the boxes."
-    path, n = as_path(path), 0
+    path, n = existing_path(path, "a folder with train_tp.csv"), 0
     if (path/"train_tp.csv").exists(): n = read_boxes(path).species_id.max() + 1
     f, what = path/"sample_submission.csv", "a csv file with a column recording_id and one for each species"
     if not f.exists(): return [f"s{k}" for k in range(n)]

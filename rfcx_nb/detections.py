@@ -281,7 +281,7 @@ def rfcx_detect(
     _check_limits(threshold=(threshold, 1), gap=(gap, np.inf), min_length=(min_length, np.inf))
     if backend != "auto": check_backend(backend, default_device())
     formats, folder = parse_formats(format), run_folder(models, model_name)
-    run, out = load_run(folder, fold, default_device()), local_path(out or Path("preds")/model_name, "out")
+    run, out = load_run(folder, fold, default_device()), local_path(out or Path("preds")/model_name, "--out")
     inputs = resolve_inputs(path, split, run.cfg) if path else None # errors in it come before anything is written
     windows = Windows(tile_width)
     widths = read_settings(out/"scores").get("tile_width") if not path else None if run.cfg.encoder else windows.widths

@@ -8,8 +8,8 @@ __all__ = ['MAX_UNLABELLED', 'teacher_scores', 'adopt_thresholds', 'student_reco
 
 # %% ../nbs/07a_distill.ipynb #bb38ebfa
 from .cli import command
-from .core import (as_path, atomic_write, AudioConfig, from_dict, InputError, load_json, local_path, plain_name,
-                          plural, save_json, working)
+from .core import (as_path, atomic_write, AudioConfig, from_dict, InputError, load_json, plural, save_json,
+                          working)
 from .crops import read_boxes
 from .encoder import encoder_class
 from .imitate import imitate
@@ -18,7 +18,7 @@ from .preprocess import find_recordings, real_path
 from .pseudo_labels import check_soft_teacher, soft_labels
 from .run_thresholds import (field_thresholds, keep_edited, note_thresholds, read_thresholds, THRESHOLD_COLS,
                                     thresholds_note, weights_id, write_thresholds)
-from .runs import file_digest, load_config, load_run, make_config, RunConfig
+from .runs import file_digest, load_config, load_run, make_config, run_folder, RunConfig
 from .scores import box_scores, finest_scores, Scores
 from .tiled_inference import read_parts, score_folder, score_settings, season_windows, Windows, with_backend
 from .train import rfcx_train
@@ -185,23 +185,27 @@ def rfcx_distill(
     student:str="",          # Name of the new run (default: <model_name>_student)
     unlabelled:str="",       # Folder of more recordings, such as a season's; 300 are used (default: test/ of path)
     mixtures:int=0,          # Sounds on which to imitate the run's encoder first, if it has one (try 5000); 0: none
-    waves:str="waves",       # Wave store
+    waves:str="waves",       # Folder for decoded recordings, or an encoder's features
     models:str="models",     # Where runs are kept
-    n_workers:int=None,      # Processes, and recordings at a time
+    n_workers:int=None,      # Processes, and recordings at a time (default: as rfcx_train and rfcx_predict)
     **settings:RunConfig):
-    "Train one network on boxes and on a run's scores, with that run's thresholds. Goes on where it was stopped."
-    models, name = local_path(models, "models"), plain_name(model_name, "model_name")
-    new = models/plain_name(student or f"{name}_student", "student")
+    """Train one network on boxes and on a run's scores, with that run's thresholds. Goes on where it was stopped.
+
+    Settings that are not given are those of the run, soft_ratio 2; n_folds and pseudo cannot be given."""
+    old = run_folder(models, model_name)
+    new, name = run_folder(models, student or f"{model_name}_student"), old.name
     kw = dict(path=path, waves=waves, n_workers=n_workers)
-    if (cfg := load_config(models/name)).n_folds == 1:
+    if (cfg := load_config(old)).n_folds == 1:
         raise InputError(f"{name} is one network already: give by --model_name a run with folds")
-    check_soft_teacher(models/name, cfg)
+    check_soft_teacher(old, cfg)
+    if mixtures and not cfg.encoder:
+        raise InputError(f"mixtures is {mixtures}: {name} has no encoder to imitate, so leave it out")
     for k in ("n_folds", "pseudo"):
         if k in settings: raise InputError(f"{k} cannot be given: a student is one network that learns from {name}")
     if (new/"config.json").exists() and not (new/"heard.json").exists(): # the teacher, or any other run
         raise InputError(f"{new} is a run that rfcx_distill has not begun: give another --student")
-    if not (models/name/"validation.csv").exists(): rfcx_validate(model_name=name, models=models, **kw)
-    run, soft, store = load_run(models/name, device=default_device()), new/"pseudo.parquet", None
+    if not (old/"validation.csv").exists(): rfcx_validate(model_name=name, models=models, **kw)
+    run, soft, store = load_run(old, device=default_device()), new/"pseudo.parquet", None
     if len(run.nets) < run.cfg.n_folds:
         raise InputError(f"{name} has {run.cfg.n_folds} folds, and not all are trained: train the others first")
     own = student_settings(run.cfg, settings)

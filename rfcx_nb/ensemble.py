@@ -8,9 +8,9 @@ __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 # %% ../nbs/05b_ensemble.ipynb #4ee6ac6b
 from .annotations import write_csv
 from .cli import command
-from .core import InputError, local_path, output_file, plural
+from .core import InputError, output_file, plural
 from .metrics import lwlrap
-from .runs import load_config
+from .runs import load_config, run_folder
 from .scores import box_scores, finest_scores, read_submission
 from .thresholds import calibrate, calibration_data
 from .training_data import join_names, names_of
@@ -98,13 +98,13 @@ def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, w
 def rfcx_ensemble(
     *submissions:str,         # csv files of the same recordings and species: preds/<model_name>/submission.csv ...
     path:str="",              # Folder laid out like Kaggle's; its boxes choose the weights (default: all the same)
-    waves:str="waves",        # Wave store
+    waves:str="waves",        # Folder for decoded recordings, or an encoder's features
     models:str="models",      # Where the runs are kept, each named like the folder of its submission
     out:str="submission.csv", # Where the ensemble goes
-    n_workers:int=None):      # Recordings at a time
+    n_workers:int=None):      # Recordings at a time (default: as rfcx_predict)
     "Combine submissions by a weighted mean of log-odds; without --path all are standardised and weigh the same."
     xs, n, out = _read_all(submissions), len(submissions), output_file(out, "--out", *submissions)
-    folders = [local_path(models, "models")/Path(f).absolute().parent.name for f in submissions]
+    folders = [run_folder(models, Path(f).absolute().parent.name) for f in submissions]
     _same_species(folders)
     if path:
         for f, run in zip(submissions, folders):

@@ -11,7 +11,8 @@ from .annotations import write_csv
 from .cli import command
 from .core import as_path, existing_path, InputError, local_path, output_file, plural
 from .import_boxes import check_rows, match_recordings, read_species_ids, read_tables
-from .metrics import bootstrap_bounds, lwlrap_parts, MIN_RECORDINGS, rate_text, resample_weights, with_interval
+from .metrics import (bootstrap_bounds, LEVEL, lwlrap_parts, MIN_RECORDINGS, rate_text, resample_weights,
+                             with_interval)
 from .preprocess import find_recordings
 from .recordings import durations, site_of
 from .report import read_detections, read_failures
@@ -258,7 +259,6 @@ def compare(
     a,     # (n, n_species) scores
     b,     # (n, n_species) scores
     truth, # (n, n_species) 0/1
-    level=.9,# Of the intervals
     group=None): # (n,) what is drawn, such as sites; recordings if None
     "The `Compared` of `a` and `b`; raises `InputError` with fewer than five recordings that have a label."
     truth = np.asarray(truth) > 0
@@ -271,7 +271,7 @@ def compare(
         raise InputError(f"{with_label}: at least {MIN_RECORDINGS} are needed")
     w = resample_weights(len(n))
     xa, xb = w @ sa/(w @ n), w @ sb/(w @ n)
-    return Compared(*((float(o[0]), *bootstrap_bounds(o[1:], len(n), level)) for o in (xa, xb, xb - xa)), len(n))
+    return Compared(*((float(o[0]), *bootstrap_bounds(o[1:], len(n))) for o in (xa, xb, xb - xa)), len(n))
 
 # %% ../nbs/10a_evaluate.ipynb #b0df6bd6
 def read_pair(
@@ -296,17 +296,15 @@ def read_pair(
 def rfcx_compare(
     *submissions:str,  # Two csv files with the same recordings and species
     truth:str,         # csv of the truth: recording_id and a column per species, 0 or 1
-    level:float=.9,    # Of the intervals
     by:str="recording"): # What the bootstrap draws: recording, or site (from the recordings' names)
     "Compare two submissions: LWLRAP, its difference, and intervals by paired bootstrap."
     if (n := len(submissions)) != 2:
         raise InputError(plural(n, "submission is", "submissions are") + " given: two are compared")
-    if not .5 <= level < 1: raise InputError(f"level is {level}: it must be at least .5 and below 1")
     x, y, t = read_pair(*submissions, truth)
     group = drawn_groups(t.index, by)
     group = [group[k] for k in t.index] if by == "site" else None
-    c = compare(x.to_numpy(), y.to_numpy(), t.to_numpy(), level, group)
+    c = compare(x.to_numpy(), y.to_numpy(), t.to_numpy(), group)
     for f, o in zip(submissions, (c.a, c.b)): print(f"  {f}: LWLRAP {with_interval(*o)}")
     verdict = "neither clearly higher nor lower: " if c.verdict == "no clear difference" else ""
     print(f"difference {with_interval(*c.difference, '+.3f')} on {c.n} {by}s with a call, "
-          f"intervals of {level:.0%}: the second is {verdict}{c.verdict}")
+          f"intervals of {LEVEL:.0%}: the second is {verdict}{c.verdict}")

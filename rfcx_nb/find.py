@@ -74,7 +74,7 @@ def read_query(
         names = species_names(query, df.species_id.max() + 1)
         df = df.assign(species=[names[i] for i in df.species_id], recording=df.recording_id)
         df = df.rename(columns=dict(t_min="start", t_max="end", f_min="low", f_max="high"))
-        df = df[df.recording.isin(found) & ((df.species == species) | (not species))]
+        df = df[df.recording.isin(found)]
         sizes = durations({k: found[k] for k in df.recording.unique()})[0]
         length = df.recording.map({k: seconds for k, (seconds, _) in sizes.items()}).astype(float)
         df["wrong"] = np.where(df.start >= length, "the box is outside the recording", "") # unreadable: said later
@@ -320,7 +320,7 @@ def rfcx_find(
     if not 0 <= deny <= 10: raise InputError(f"deny is {deny}: it must be between 0 and 10")
     formats, files = parse_formats(format), find_recordings(path)
     run = run_folder(models, model_name)
-    ear, out, waves = get_ear(ear, run, sample_rate), local_path(out, "out"), local_path(waves, "waves")
+    ear, out, waves = get_ear(ear, run, sample_rate), local_path(out, "--out"), local_path(waves, "--waves")
     data, source = as_path(path), query_folder(query, recordings, path)
     q, sources = read_query(query, source, species, row, low, high)
     q, (folder, boxes) = audible(q, ear), map_paths(waves, ear.name, data, source)

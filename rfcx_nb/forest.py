@@ -420,7 +420,7 @@ def _tables(types, train, test): # Call types; results of `_make` for each split
 def _check(path, n_train, n_test, seconds, n_species, seed): # The arguments of `make_forest`
     if min(n_train, n_test) < 1:
         raise InputError(f"n_train is {n_train} and n_test {n_test}: give at least 1 recording to each")
-    if not seconds >= 5: raise InputError(f"seconds is {seconds}: a recording must last at least 5 s")
+    if not 5 <= seconds <= 3600: raise InputError(f"seconds is {seconds}: a recording must last 5 s to an hour")
     if not 2 <= n_species <= 24: raise InputError(f"n_species is {n_species}: the forest has 2 to 24 species")
     if seed < 0: raise InputError(f"seed is {seed}: give 0 or more")
     if not (path/"forest.json").exists() and any((path/o).exists() for o in ("train", "test", "train_tp.csv")):

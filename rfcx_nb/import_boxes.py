@@ -10,7 +10,7 @@ __all__ = ['MADE', 'MIN_BOXES', 'match_table', 'read_tables', 'match_recordings'
 from .annotations import read_boxes_table, VERDICTS, write_csv
 from .cli import command
 from .core import (as_path, existing_path, InputError, is_hidden, local_path, plural, printable, raise_bad_rows,
-                          read_csv_table, working)
+                          working)
 from .crops import BOX_COLS, read_species_table
 from .preprocess import AUDIO_EXTS, find_recordings
 from .recordings import durations, matcher, other_folders, tell_moved
@@ -192,11 +192,9 @@ def write_training_tables(
     cols = [*BOX_COLS, "chosen"] if (t.get("chosen", pd.Series("", t.index)) != "").any() else BOX_COLS
     for tp, name in ((True, "train_tp.csv"), (False, "train_fp.csv")):
         write_csv(t.loc[t.is_tp == tp, cols], out/name)
-    file, old = out/"species.csv", pd.DataFrame(columns=["species_id", "name"])
-    if file.exists(): old = read_csv_table(file, dict(name=str), "a table of species_id and name") # with other columns
-    known = read_species_ids(file) if file.exists() else {} # a spreadsheet may have saved 0.0
-    new = {s: i for s, i in ids.items() if s not in known}
-    new = pd.DataFrame(dict(species_id=list(new.values()), name=list(new)))
+    file, cols = out/"species.csv", ["species_id", "name"]
+    old = read_species_table(file) if file.exists() else pd.DataFrame(columns=cols) # with other columns, if any
+    new = pd.DataFrame([(i, s) for s, i in ids.items() if i not in set(old.species_id)], columns=cols)
     write_csv(pd.concat([old, new]), file)
 
 # %% ../nbs/01d_import_boxes.ipynb #ef25c07a

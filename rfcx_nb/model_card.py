@@ -8,7 +8,7 @@ __all__ = ['CARD', 'VALIDATED', 'ONE_NETWORK', 'VALIDATED_BEFORE', 'NOT_VALIDATE
 
 # %% ../nbs/03j_model_card.ipynb #a6e62bbc
 from .backbones import body_notes
-from .core import atomic_write, csv_unescape, load_dict, Number, plural, read_csv_table
+from .core import atomic_write, load_dict, Number, plural, read_csv_table
 from .run_thresholds import thresholds_fit
 from .runs import folder_digests, load_config, trained_folds
 from pathlib import Path
@@ -46,7 +46,6 @@ def card_table(folder): # `models/<model_name>`
     "Markdown table of a run's species: boxes, thresholds and, once it is validated, AUCs."
     def read(f): return read_csv_table(f, dict(species_id=Number(integer=True)), "a table of the run")
     t = read(folder/"thresholds.csv")["species_id species confirmed threshold box_precision box_recall note".split()]
-    t = t.assign(species=t.species.map(csv_unescape))
     if (folder/"validation.csv").exists():
         v = read(folder/"validation.csv")[["species_id", "fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied"))
         t = t.merge(v, "left", "species_id").fillna("")

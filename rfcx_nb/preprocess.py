@@ -323,7 +323,7 @@ def wave_folder(
     split,                  # Folder of recordings, train or test
     sample_rate:int=32_000):# Rate of the stored waves, in Hz
     "Folder of the stored waves of a split: `<split>` at 32,000 Hz, `<split>-<sample_rate>` at another rate."
-    return local_path(waves, "waves")/(split if sample_rate == 32_000 else f"{split}-{sample_rate}")
+    return local_path(waves, "--waves")/(split if sample_rate == 32_000 else f"{split}-{sample_rate}")
 
 # %% ../nbs/00_preprocess.ipynb #963c6c9f
 def preprocess(

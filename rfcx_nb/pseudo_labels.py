@@ -141,9 +141,9 @@ def rfcx_pseudo_label(
     model_name:str="model_0",# A run, all of its folds trained
     rounds:int=2,            # At most so many; fewer if the proxy stops rising
     power:float=1.,          # Exponent of the scores, squared in round 2 and so on; above 1, doubtful ones become lower
-    waves:str="waves",       # Wave store
+    waves:str="waves",       # Folder for decoded recordings, or an encoder's features
     models:str="models",     # Where runs are kept
-    n_workers:int=None):     # Processes
+    n_workers:int=None):     # Processes, and recordings at a time (default: as rfcx_train and rfcx_predict)
     "Train again on boxes and the last round's soft labels: runs <model_name>_r1, _r2 ... Goes on where it was stopped."
     if rounds < 1: raise InputError(f"rounds is {rounds}: it must be at least 1")
     if not 0 < power < np.inf: raise InputError(f"power is {power}: it must be above 0")

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['RECIPE', 'ENCODER_DEFAULTS', 'FILES', 'RunConfig', 'make_config', 'load_config', 'adopt', 'save_config',
-           'build_model', 'Run', 'run_folder', 'trained_folds', 'load_run', 'file_digest', 'folder_digests']
+           'build_model', 'Run', 'run_folder', 'wanted_folds', 'trained_folds', 'load_run', 'file_digest',
+           'folder_digests']
 
 # %% ../nbs/03g_runs.ipynb #778f7027
 from .backbones import create_model, load_weights, PRETRAINED
@@ -44,13 +45,13 @@ class RunConfig(AudioConfig):
     prefer_disjoint_bands:bool=True          # Mix sounds of species in different bands, if possible?
     specaugment:bool=True                    # Blank stretches of time in the spectrograms?
     aug_p:within(float, 0, 1)=0.             # Probability of each change of the waveform
-    semitones:within(float, 0, 24)=8.        # Pitch shift, at most, up or down
+    semitones:within(float, 0, 24)=8.        # Largest pitch shift, up or down; only with aug_p above 0
     bs:within(int, 2, 4096)=16               # Batch size
-    epochs:within(int, 0, 100_000)=0         # Epochs; 0: as many as make 300 batches, see `default_epochs`
+    epochs:within(int, 0, 100_000)=0         # Epochs; 0: for 300 batches (with an encoder 400), see `default_epochs`
     lr:within(float, 1e-9, 1)=3e-3           # Learning rate at its highest; it begins and ends at a tenth
     wd:within(float, 0, 10)=1e-2             # Weight decay
     grad_clip:within(float, 1e-6, 1000)=1.   # Norm that a gradient is clipped to
-    precision:Literal["auto", "float32", "bfloat16", "float16"]="auto" # Of the backbone; auto: measured at the start
+    precision:Literal["auto", "float32", "bfloat16", "float16"]="auto" # Of the backbone's numbers; auto: measured
     n_folds:within(int, 1, 100)=5            # Parts for cross-validation; 1: one network learns from all recordings
     seed:within(int, 0, 4_000_000)=0         # Of folds, weights and all random choices
     pseudo:str=""                            # Parquet table of soft labels, such as rfcx_pseudo_label writes
@@ -208,6 +209,14 @@ def run_folder(
     "The run's folder, `models/<model_name>`; raises `InputError` for a URL, or a name that leads elsewhere."
     return local_path(models, "--models")/plain_name(model_name, "--model_name")
 
+def wanted_folds(
+    cfg,      # `RunConfig`
+    fold=None):# Number of a fold; all if None
+    "List of the folds; raises `InputError` for one that the run does not have."
+    if fold is None: return list(range(cfg.n_folds))
+    if fold in range(cfg.n_folds): return [int(fold)]
+    raise InputError(f"there is no fold {fold!r} of {cfg.n_folds}: give one number, 0 to {cfg.n_folds-1}")
+
 def trained_folds(
     folder,# `models/<model_name>`
     cfg):  # Its `RunConfig`
@@ -220,7 +229,7 @@ def load_run(
     device="cpu"):# Device for the networks
     "The `Run` in `folder`; raises `InputError` if the fold, or no fold, has been trained."
     folder, cfg = Path(folder), load_config(folder)
-    folds = range(cfg.n_folds) if fold is None else [fold]
+    folds = wanted_folds(cfg, fold)
     done = [k for k in trained_folds(folder, cfg) if k in folds]
     if not done:
         raise InputError(f"{folder}: {'no fold has' if fold is None else f'fold {fold} has not'} been trained")

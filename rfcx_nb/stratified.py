@@ -8,8 +8,9 @@ __all__ = ['BINS', 'PRIOR', 'DOUBT', 'DRAWS', 'DOUBT_ABOVE', 'MIN_CLIPS', 'WANTE
            'probability_error', 'repeat_check']
 
 # %% ../nbs/09b_stratified.ipynb #518fdc46
+from .metrics import LEVEL
 from .scores import GAP
-from .thresholds import calibrate
+from .thresholds import calibrate, PRECISION
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 from fastcore.basics import patch
@@ -56,7 +57,6 @@ class Judged:
     bin:np.ndarray # (n,) their bins
     rows:np.ndarray# (k,) numbers of the judged windows
     y:np.ndarray   # (k,) is a call in it?
-    level:float=.9 # Of the intervals
     where:pd.DataFrame|None=None # recording, start and end of all windows; None: each is a detection by itself
 
     def __post_init__(self): self.y = np.asarray(self.y, bool)
@@ -83,7 +83,7 @@ class Judged:
         low,  # (1000, n_thresholds) draws for the lower bound
         high):# Draws for the upper bound
         "Lower and upper bound, each (n_thresholds,)."
-        a = (1 - self.level)/2
+        a = (1 - LEVEL)/2
         return np.quantile(low, a, axis=0), np.quantile(high, 1 - a, axis=0)
 
     @property
@@ -199,7 +199,7 @@ def more_clips(
 
 def choose_threshold(
     judged,       # `Judged`
-    precision=.9, # Wanted
+    precision=PRECISION, # Wanted
     df=None):     # Its `curve`, if there already
     "The row of its `curve` at the threshold, as a dict with `more` and `note`; `logit` is nan if there is none."
     df = judged.curve() if df is None else df
@@ -252,7 +252,7 @@ def repeat_check(
     truth,       # (n,) is a call in it?
     n=96,        # Clips of a check
     n_draws=200, # Checks
-    precision=.9,# Wanted
+    precision=PRECISION, # Wanted
     n_lines=20,  # Checks whose probabilities are compared with the truth
     where=None): # As of `Judged`
     "Dict of the shares of intervals that hold the truth, their mean widths, and how far probabilities are off."

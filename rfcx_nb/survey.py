@@ -404,11 +404,11 @@ def rfcx_survey(
     timezone:str="",
     k:int=1,           # Detections that make a species present in a recording
     floor:float=0.,    # Least score of each of them
-    within:float=0.):  # s in which they begin; 0: anywhere in the recording
+    within:float=0.):  # Longest time from the first of them to the last, in s; 0: any
     "Count effort and detections by site, day and hour; write occupancy matrices, tables and pictures to survey/."
     if k < 1: raise InputError(f"k is {k}: it must be at least 1")
     if not 0 <= floor <= 1: raise InputError(f"floor is {floor}: it must be from 0 to 1")
-    if within < 0: raise InputError(f"within is {within}: it must be at least 0")
+    if not within >= 0: raise InputError(f"within is {within}: it must be at least 0")
     zone = _read_zone(timezone) if timezone else None
     path = existing_path(local_path(path, "--path"), "a folder that rfcx_detect --format csv wrote")
     _check_detections(path)

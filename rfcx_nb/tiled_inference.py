@@ -78,8 +78,8 @@ class Windows:
     def __post_init__(self):
         widths = np.ravel(self.widths) # of a number, a list or an array
         if not np.issubdtype(widths.dtype, np.integer) or widths.min() < 1 or not 0 < self.step <= 1:
-            raise InputError(f"tile_width is {self.widths} and tile_step {self.step}: whole numbers of at least 1, in "
-                             "Python as in (64, 128), and a number in (0, 1] are expected")
+            raise InputError(f"tile_width is {self.widths} and tile_step {self.step}: expected are whole numbers of "
+                             "frames, such as 64,128 (in Python (64, 128)), and a step above 0 and at most 1")
         object.__setattr__(self, "widths", tuple(widths.tolist())) # the class is frozen
 
     @property
@@ -495,7 +495,7 @@ def predict(
     t, features = perf_counter(), None
     if run.cfg.encoder:
         hop = score_hop(run.cfg.encoder)
-        features = local_path(waves, "waves")/f"{data.name}-{encoder_label(run.cfg.model)}-{hop:g}s"
+        features = local_path(waves, "--waves")/f"{data.name}-{encoder_label(run.cfg.model)}-{hop:g}s"
     files, settings = {k: found[k] for k in ids if k in found}, score_settings(run, windows, data)
     done = score_folder(run, files, store, settings, windows, n_workers, features, scheduler, keep)
     t = perf_counter() - t
@@ -537,14 +537,14 @@ def rfcx_predict(
     models:str="models",             # Where runs are kept
     # What computes the network; auto: the fastest, measured once
     backend:Literal["auto", "float32", "bfloat16", "onnx"]="auto",
-    n_workers:int=None,              # Recordings at a time (default: as many as torch has threads, at most 8)
+    n_workers:int=None,              # Recordings at a time (default: one per torch thread, at most 8)
     # Address of a Dask scheduler, tcp://host:8786, or local: its workers score, this process writes
     scheduler:str=""):
     "Score the recordings of a folder; write submission.csv and failures.csv. Goes on where it was stopped."
     if backend != "auto": check_backend(backend, default_device())
     run = load_run(run_folder(models, model_name), fold, default_device())
     windows = Windows(tile_width, tile_step, False if tiles else None)
-    out, move = local_path(out or Path("preds")/model_name, "out"), make_prior_shift(prevalence, shift, run)
+    out, move = local_path(out or Path("preds")/model_name, "--out"), make_prior_shift(prevalence, shift, run)
     inputs = resolve_inputs(path, split, run.cfg) # errors in the input come before anything is written
     with working(out, "rfcx_predict"):
         p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler, keep=save_preds)

@@ -25,7 +25,8 @@ from .model import HEADS
 from .model_card import write_model_card
 from .preprocess import open_wave
 from .run_thresholds import default_thresholds, read_thresholds, write_thresholds
-from .runs import adopt, build_model, make_config, run_folder, RunConfig, save_config, trained_folds
+from .runs import (adopt, build_model, make_config, run_folder, RunConfig, save_config, trained_folds,
+                          wanted_folds)
 from .training_data import keep_names, load_training_data, pseudo_table, run_names, soft_ids, stored_input
 import os
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -364,9 +365,9 @@ def rfcx_train(
     path:str,                # Folder laid out like Kaggle's: train/, train_tp.csv, train_fp.csv, sample_submission.csv
     fold:int=None,           # The fold to hold out; all if not given
     model_name:str="model_0",# Name of the run
-    waves:str="waves",       # Wave store; made where it is missing
+    waves:str="waves",       # Folder for decoded recordings, or an encoder's features
     models:str="models",     # Where runs are kept
-    n_workers:int=None,      # Processes that augment (default: one per core, at most 8); 0: all in this process
+    n_workers:int=None,      # Processes that decode and augment (default: one per core); 0: none, fold by fold
     recipe:bool=False,       # The 27th place's settings, except those given here?
     tile_width:int=None,     # The recipe's name for crop_frames
     **settings:RunConfig):
@@ -374,10 +375,7 @@ def rfcx_train(
     if tile_width is not None and settings.setdefault("crop_frames", tile_width) != tile_width:
         raise InputError("tile_width is the recipe's name for crop_frames: give only one of them")
     cfg, folder = make_config(recipe, **settings), run_folder(models, model_name)
-    folds = range(cfg.n_folds)
-    if fold is not None and fold not in folds:
-        raise InputError(f"there is no fold {fold!r} of {cfg.n_folds}: give one number, 0 to {cfg.n_folds-1}")
-    if fold is not None: folds = [int(fold)]
+    folds = wanted_folds(cfg, fold)
     with process_group():
         with rank0_first(): data = init_run(path, cfg, waves, folder, n_workers)
         done = trained_folds(folder, cfg)

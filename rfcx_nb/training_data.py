@@ -34,7 +34,7 @@ def ensure_inputs(
         man = preprocess(path, split, waves, ids, cfg.sample_rate, n_workers=n_workers, files=files)
         return wave_folder(waves, split, cfg.sample_rate), man.error[man.status != "ok"].to_dict()
     found = find_recordings(as_path(path)/split) if files is None else files
-    store = local_path(waves, "waves")/f"{split}-{encoder_label(cfg.model)}"
+    store = local_path(waves, "--waves")/f"{split}-{encoder_label(cfg.model)}"
     ids = list(found) if ids is None else ids
     errors = embed_recordings(cfg.model, {k: found[k] for k in ids if k in found}, store, n_workers)
     return store, errors | {k: f"no recording {k} in {as_path(path)/split}" for k in ids if k not in found}

@@ -207,7 +207,7 @@ def rfcx_validate(
     path:str,                # Folder laid out like Kaggle's
     model_name:str="model_0",# Name of the run
     models:str="models",     # Where runs are kept
-    waves:str="waves",       # Wave store
+    waves:str="waves",       # Folder for decoded recordings, or an encoder's features
     precision:float=PRECISION, # Share of the held-out boxes above a threshold that should be confirmed
     tile_width:tuple=WIDTHS, # Widths of the tiles, in frames
     n_workers:int=None):     # Recordings at a time (default: as rfcx_predict)

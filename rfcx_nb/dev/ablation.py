@@ -170,7 +170,7 @@ def rfcx_ablation(
     steps:int=60,           # Batches of 16 that each network learns from
     n_folds:int=2,          # Networks of a row
     rows:str="",            # Only rows whose name holds this
-    n_workers:int=None,     # Processes
+    n_workers:int=None,     # Processes (default: as rfcx_train)
     pretrained:str="true",  # Weights to start from, except for the row with others
     model:str="tf_efficientnet_lite0"): # Backbone
     "Train and score every row with every seed; write ablation.csv. Goes on where it was stopped."

@@ -277,7 +277,7 @@ def rfcx_pretrain(
     batches:int=700,                    # Batches of 64 sounds to learn from; above 50, rounded up to fifties
     pretrained:str="true",              # Weights to start from, as in rfcx_train
     n_mels:int=128,                     # Mel bands of the spectrogram
-    n_workers:int=None,                 # Processes that invent sounds; one per core if None
+    n_workers:int=None,                 # Processes that make sounds (default: one per core, at most 8)
     seed:int=0):                        # Of calls and weights
     "Train a backbone to tell invented calls apart; then: rfcx_train --pretrained FILE. Goes on where it was stopped."
     out = output_file(out, "--out")
