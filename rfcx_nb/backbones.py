@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['WEIGHT_PACKAGES', 'PRETRAINED', 'CALLS', 'CALLS_FIT', 'read_weights', 'match_weights', 'find_weights', 'prune_unused',
-           'truncate_backbone', 'body_notes', 'create_model', 'write_tensors', 'save_weights', 'load_weights']
+           'truncate_backbone', 'write_body', 'body_notes', 'create_model', 'write_tensors', 'save_weights',
+           'load_weights']
 
 # %% ../nbs/03a_backbones.ipynb #406334ad
 from .core import atomic_write, InputError, plural
@@ -142,6 +143,14 @@ def _body(arch, stride, n_mels, file): # A body at `stride`, with the weights of
         how["pretrained_cfg_overlay"] = dict(state_dict=sd, hf_hub_id=None, source="")
     if stride != 32: return truncate_backbone(arch, stride, n_mels, **how)
     return timm.create_model(arch, in_chans=1, num_classes=0, global_pool="", **how)
+
+def write_body(
+    net,       # A `SpeciesNet`
+    file,      # Where its body's weights go
+    encoder="",# Name of the encoder that it has imitated, if any
+    licence=""):# Of that encoder
+    "Write the weights of the body of `net`, for `--pretrained`, with the notes that `body_notes` reads."
+    write_tensors(net.body.state_dict(), file, dict(rfcx_nb="body", encoder=encoder, licence=licence))
 
 def body_notes(file): # Any file
     "Dict of `encoder` and `licence` (two empty texts by `rfcx_pretrain`) if `file` is a body; else empty."

@@ -7,24 +7,19 @@ __all__ = ['PART', 'BODY', 'mix_sounds', 'mixture_features', 'FeatureHead', 'imi
            'imitate']
 
 # %% ../nbs/04d_imitate.ipynb #10ef7ebe
-from .backbones import write_tensors
-from .checkpoint import fit
-from .cli import quiet_worker
+from .backbones import write_body
 from .core import atomic_write, InputError, progress
-from .distributed import DistributedDL
 from .encoder import get_encoder
 from .model import log_mean_exp
 from .parallel import parallel_map
 from .preprocess import open_wave, read_wave
-from .runs import adopt, build_model, save_config
-from .train import loader_processes, make_learner, mel_tfms, with_precision
+from .runs import build_model
+from .train import train_body
 import shutil
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 import torch.nn.functional as F, numpy as np, soxr, torch
-from fastai.data.core import DataLoaders
-from fastai.torch_core import default_device
 from torch import nn
 
 # %% ../nbs/04d_imitate.ipynb #fb05ffb3
@@ -167,21 +162,11 @@ def _imitate(cfg, name, files, folder, count, epochs, n_workers): # As for `imit
     cfg = replace(cfg, epochs=epochs, lr=2e-3)
     work = folder/"mixtures"/_digest((cfg, targets.sum())) # the checkpoint of just this
     work.mkdir(parents=True, exist_ok=True)
-    cfg = with_precision(adopt(work, cfg))
-    save_config(work, cfg)
-    last, net = _train_imitator(cfg, enc, files, sizes, targets, work, n_workers)
+    held, n = count//16, round(enc.seconds*cfg.sample_rate)
+    sets = [Mixtures(files, sizes, n, targets, o, train)
+            for o, train in ((range(held, count), True), (range(held), False))]
+    last, net = train_body(cfg, sets, lambda cfg: imitator(build_model(cfg), enc.n_features), imitation_loss, cosine,
+                           work, n_workers)
     print(f"{cfg.model} imitates {Path(name).stem} on {count} mixtures: cosine {last.cosine:.2f} with its features, "
           "on mixtures that it has not heard")
-    notes = dict(rfcx_nb="body", encoder=Path(name).stem, licence=enc.licence)
-    write_tensors(net.body.state_dict(), folder/BODY, notes)
-
-def _train_imitator(cfg, enc, files, sizes, targets, work, n_workers): # -> last row of its history, `SpeciesNet`
-    held, n, device = len(targets)//16, round(enc.seconds*cfg.sample_rate), default_device()
-    sets = (Mixtures(files, sizes, n, targets, o, train)
-            for o, train in ((range(held, len(targets)), True), (range(held), False)))
-    dls = DataLoaders.from_dsets(*sets, bs=cfg.bs, device=device, dl_type=DistributedDL, wif=quiet_worker,
-                                 num_workers=loader_processes(n_workers), after_batch=mel_tfms(cfg))
-    torch.manual_seed(cfg.seed)
-    net = imitator(build_model(cfg), enc.n_features)
-    learn = make_learner(cfg, dls, net, imitation_loss, [cosine])
-    return fit(learn, cfg, work, metrics=("cosine",)).iloc[-1], net
+    write_body(net, folder/BODY, Path(name).stem, enc.licence)

@@ -7,21 +7,18 @@ __all__ = ['SR', 'SCENES', 'TYPES', 'GROUPS', 'Syllable', 'CallType', 'random_ca
            'record_call', 'CallGroups', 'embed', 'contrastive_loss', 'pairs_found', 'FlattenGroups', 'rfcx_pretrain']
 
 # %% ../../nbs/pretrain.ipynb #78a32638
-from ..backbones import write_tensors
-from ..checkpoint import fit
-from ..cli import command, quiet_worker
+from ..backbones import write_body
+from ..cli import command
 from ..core import InputError, output_file, plural, working
 from ..crops import mel_rows
-from ..distributed import DistributedDL
 from ..model import BandHead, log_mean_exp, rows_in_bands
-from ..runs import adopt, build_model, make_config, save_config
-from ..train import loader_processes, make_learner, mel_tfms, with_precision
+from ..runs import build_model, make_config
+from ..train import train_body
 import shutil
 from dataclasses import dataclass, replace
 from functools import lru_cache
 import numpy as np, torch, torch.nn.functional as F
-from fastai.data.core import DataLoaders, ItemTransform
-from fastai.torch_core import default_device
+from fastai.data.core import ItemTransform
 from scipy.signal import fftconvolve
 
 # %% ../../nbs/pretrain.ipynb #6eca7470
@@ -260,15 +257,10 @@ class FlattenGroups(ItemTransform):
         return tuple(o.flatten(0, 1) for o in b)
 
 # %% ../../nbs/pretrain.ipynb #d5b3d9cd
-def _train(cfg, batches, folder, n_workers): # Settings; batches in an epoch; for checkpoints -> last row, `SpeciesNet`
-    sets = CallGroups(GROUPS*batches, cfg), CallGroups(GROUPS*4, cfg, seed=0)
-    dls = DataLoaders.from_dsets(*sets, bs=GROUPS, device=default_device(), dl_type=DistributedDL, wif=quiet_worker,
-                                 num_workers=loader_processes(n_workers), after_batch=[FlattenGroups(), *mel_tfms(cfg)])
-    torch.manual_seed(cfg.seed)
+def _new_net(cfg): # `RunConfig` -> `SpeciesNet` whose head gives 128 numbers per row and column
     net = build_model(cfg)
     net.margin, net.head = 0, BandHead(net.head.score[0].num_features, 128, .2).score
-    learn = make_learner(cfg, dls, net, contrastive_loss, [pairs_found])
-    return fit(learn, cfg, folder, metrics=("pairs",)).iloc[-1], net
+    return net
 
 @command
 def rfcx_pretrain(
@@ -288,11 +280,11 @@ def rfcx_pretrain(
     if cfg.encoder: raise InputError(f"model is {model}: an encoder is not trained, name a network of timm")
     folder = out.with_name(f"{out.name}.work")
     with working(folder, "rfcx_pretrain"):
-        cfg = with_precision(adopt(folder, cfg))
-        save_config(folder, cfg)
-        last, net = _train(cfg, each, folder, n_workers)
-        write_tensors(net.body.state_dict(), out, dict(rfcx_nb="body", encoder="", licence=""))
+        sets = CallGroups(GROUPS*each, cfg), CallGroups(GROUPS*4, cfg, seed=0)
+        last, net = train_body(cfg, sets, _new_net, contrastive_loss, pairs_found, folder, n_workers, GROUPS,
+                               [FlattenGroups()])
+        write_body(net, out)
     shutil.rmtree(folder)
-    print(f"{model}, {plural(cfg.epochs*each, 'batch', 'batches')}: {last.pairs:.0%} of {4*cfg.bs} new sounds are "
-          f"most like their partner; written to {out}")
-    return last.pairs
+    print(f"{model}, {plural(cfg.epochs*each, 'batch', 'batches')}: {last.pairs_found:.0%} of {4*cfg.bs} new sounds "
+          f"are most like their partner; written to {out}")
+    return last.pairs_found
