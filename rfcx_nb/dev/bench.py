@@ -227,7 +227,7 @@ def bench_crop(
     row = compare("crop", f"{n} crops of {size/32_000:.1f} s, from files in the system's cache",
                   lambda: [original_crop(*o) for o in floats], lambda: [read_crop(*o) for o in todo],
                   lambda: [mapped_crop(*o) for o in todo], rounds)
-    ds = Crops(forest, audio_augment(32_000), frames=frames)
+    ds = Crops(forest, audio_augment(), frames=frames)
     one = timings(dict(ours=lambda: [ds[i] for i in range(ds.every)]), 1)["ours"][0]/ds.every
     return row | dict(of_augment=row["ours_s"]/n/one)
 
@@ -255,7 +255,7 @@ def bench_augment(
     frames=1024): # Width of a crop
     "Row: augmented waveforms, with `bare` processes as a further way."
     old = Crops(forest, recipe_augment(), n, frames=frames)
-    dl = loader(Crops(forest, audio_augment(32_000), n, frames=frames))
+    dl = loader(Crops(forest, audio_augment(), n, frames=frames))
     ways = dict(baseline=lambda: [old[i] for i in range(n)], ours=lambda: sum(len(x) for x, _ in dl),
                 bare=lambda: bare_processes(old))
     times = timings(ways, rounds, warm=False)
