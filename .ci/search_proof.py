@@ -14,12 +14,10 @@ import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from sklearn.metrics import average_precision_score
 from rfcx_nb.crops import read_boxes, read_species
 from rfcx_nb.encoder import Features
-from rfcx_nb.find import choose_next, fit_probe, map_folder, window_features
+from rfcx_nb.find import choose_next, fit_probe, map_folder, WINDOW, window_features
 from rfcx_nb.metrics import lwlrap
 from rfcx_nb.preprocess import find_recordings
 from rfcx_nb.search import cut_example, get_ear, map_scale, search, similarity
-
-SECONDS = 3.
 
 def data(path, ear, waves): # -> boxes, events, number of species, maps of train, maps of test
     ev = pd.read_csv(path/"test_events.csv", dtype=dict(recording_id=str))
@@ -42,10 +40,10 @@ def find(a):
                     tp = b[b.is_tp].sample(1, random_state=seed) if one else b[b.is_tp]
                     b = pd.concat([tp, b[~b.is_tp]]) if deny else tp
                     ex = [cut_example(ear, tr[o.recording_id], o, scale) for o in b.itertuples()]
-                    right, got = set(zip(e.recording_id, ((e.t_min + e.t_max)/2//SECONDS).astype(int))), {}
+                    right, got = set(zip(e.recording_id, ((e.t_min + e.t_max)/2//WINDOW).astype(int))), {}
                     for k, f in te.items():
                         t, s, _ = similarity(ear, f, ex, scale, deny)
-                        for w, v in zip((t//SECONDS).astype(int), s): got[k, w] = max(got.get((k, w), -9.), float(v))
+                        for w, v in zip((t//WINDOW).astype(int), s): got[k, w] = max(got.get((k, w), -9.), float(v))
                     y, s = np.array([k in right for k in got]), np.array(list(got.values()))
                     res.append((average_precision_score(y, s), y[np.argsort(-s)][:min(10, y.sum())].mean(), y.mean()))
                 rows.append((name, way, seed, *np.mean(res, 0).round(4)))
@@ -56,9 +54,9 @@ def find(a):
 def next_(a):
     ear = get_ear(a.ear, a.run)
     boxes, ev, n, tr, te = data(a.path, ear, a.waves)
-    wins = {k: window_features(ear, f, None, SECONDS) for k, f in te.items()}
+    wins = {k: window_features(ear, f, None) for k, f in te.items()}
     def truth(k, t): # one window
-        e, y = ev[(ev.recording_id == k) & ((ev.t_min + ev.t_max)/2 >= t) & ((ev.t_min + ev.t_max)/2 < t + SECONDS)], np.zeros(n, np.float32)
+        e, y = ev[(ev.recording_id == k) & ((ev.t_min + ev.t_max)/2 >= t) & ((ev.t_min + ev.t_max)/2 < t + WINDOW)], np.zeros(n, np.float32)
         y[e.species_id] = 1
         return y
     rows = []
@@ -73,7 +71,7 @@ def next_(a):
         X, tests = unit(X), [unit(wins[k][1]) for k in test]
         yt = np.stack([np.max([truth(k, t) for t in wins[k][0]], 0) for k in test])
         tp = boxes[boxes.is_tp].groupby("species_id").sample(1, random_state=seed)
-        start = [window_features(ear, tr[o.recording_id], [max((o.start + o.end - SECONDS)/2, 0)], SECONDS)[1] for o in tp.itertuples()]
+        start = [window_features(ear, tr[o.recording_id], [max((o.start + o.end - WINDOW)/2, 0)])[1] for o in tp.itertuples()]
         x0, y0 = unit(torch.cat(start)), np.full((len(tp), n), np.nan, np.float32)
         y0[range(len(tp)), tp.species_id] = 1
         for way in ("next", "margin", "chance"):

@@ -12,7 +12,6 @@ from fastai.data.core import ItemTransform
 
 # %% ../nbs/02_augment.ipynb #d02fa3e0
 def audio_augment(
-    sample_rate,   # Samples per second; not used here, each call of the result names it again
     p=.25,         # Probability of each transform
     clip=10,       # Share of the samples cut off as too loud, at most, in whole percent; 0 is off
     semitones=8.,  # Pitch shift, up or down, at most; 0 is off
@@ -41,15 +40,13 @@ def _bands_overlap(bands): # (n_species, 2) Hz; returns (n_species, n_species), 
 
 # %% ../nbs/02_augment.ipynb #4c5ff822
 class WaveMixup(ItemTransform):
-    "Add another sound of the batch to some sounds of a training batch; the targets become their union."
+    "Add another sound of the batch, up to 6 dB louder or quieter, to some sounds; the targets become their union."
     split_idx, order = 0, -1 # in training only, before `LogMel`
     def __init__(self,
         p=.5,         # Probability for each sound
-        db=6.,        # Level of the added sound above or below the first, at most, in dB
         bands=None):  # (n_species, 2) Hz, as `species_bands` gives them; all partners are equally likely if None
         super().__init__()
-        self.p, self.db = p, db
-        self.overlap = None if bands is None else _bands_overlap(bands)
+        self.p, self.overlap = p, None if bands is None else _bands_overlap(bands)
 
     def partners(self,
         y): # (batch, n_species) targets
@@ -65,7 +62,7 @@ class WaveMixup(ItemTransform):
         "`b` with other sounds added to some; unchanged if it holds one sound only."
         x, y = b
         if len(x) < 2: return x, y
-        j, gain = self.partners(y), (10**((torch.rand(len(x), 1)*2 - 1)*self.db/20)).to(x.device)
+        j, gain = self.partners(y), (10**((torch.rand(len(x), 1)*2 - 1)*6/20)).to(x.device)
         rms, hit = x.square().mean(1, keepdim=True).sqrt() + 1e-8, (torch.rand(len(x), 1) < self.p).to(x.device)
         both = (x + gain*rms/rms[j]*x[j])/(1 + gain)
         return torch.where(hit, both, x), torch.where(hit, union_targets(y, y[j]), y)

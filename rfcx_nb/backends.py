@@ -159,12 +159,11 @@ def to_onnxruntime(
 # %% ../nbs/03c_backends.ipynb #3195cf0e
 def seconds_in_turn(
     ways,      # Dict of name to a function without arguments
-    rounds=5,  # Rounds that are timed, after one to warm up; with three, other programs changed the choice too often
-    most=10.): # No further round begins after this many seconds; one is always timed
+    rounds=5): # Rounds that are timed, after one to warm up; with three, other programs changed the choice too often
     "Dict of name to the least seconds that the function took."
     times, start = {k: [] for k in ways}, perf_counter()
     for i in range(rounds + 1):
-        if i > 1 and perf_counter() - start > most: break
+        if i > 1 and perf_counter() - start > 10: break # at least one is timed
         for k, f in ways.items():
             t = perf_counter()
             f()
@@ -173,12 +172,11 @@ def seconds_in_turn(
 
 # %% ../nbs/03c_backends.ipynb #1f5b6f2c
 def fastest(
-    seconds,  # Dict of name to seconds, the most exact way first
-    gain=1.2): # How many times as fast a later way must be
-    "The first name, or a later one that is at least `gain` times as fast as the name taken before it."
+    seconds): # Dict of name to seconds, the most exact way first
+    "The first name, or a later one that is at least 1.2 times as fast as the name taken before it."
     best, *others = seconds
     for k in others:
-        if seconds[best] >= gain*seconds[k]: best = k
+        if seconds[best] >= 1.2*seconds[k]: best = k
     return best
 
 # %% ../nbs/03c_backends.ipynb #a818935d

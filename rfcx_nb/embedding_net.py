@@ -49,12 +49,11 @@ class EmbeddingNet(nn.Module):
     def __init__(self,
         n_features:int, # Of the encoder
         n_species:int,  # Outputs
-        ps:float=.5,    # Dropout before the last layer, half of it before the first
-        hidden:int=256):# Width of the layer between
+        ps:float=.5):   # Dropout before the last layer, half of it before the first
         super().__init__()
         self.head = nn.Sequential(
-            nn.BatchNorm1d(n_features, affine=False), nn.Dropout(ps/2), nn.Linear(n_features, hidden), nn.ReLU(),
-            nn.Dropout(ps), nn.Linear(hidden, n_species))
+            nn.BatchNorm1d(n_features, affine=False), nn.Dropout(ps/2), nn.Linear(n_features, 256), nn.ReLU(),
+            nn.Dropout(ps), nn.Linear(256, n_species))
         self.register_buffer("class_weight", torch.zeros(n_species, n_features))
         self.register_buffer("class_bias", torch.zeros(n_species))
         self.class_scale = nn.Parameter(torch.full((n_species,), 2.)) # at first; it is learned

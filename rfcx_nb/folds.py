@@ -113,12 +113,11 @@ def fingerprint(
 
 # %% ../nbs/01b_folds.ipynb #bf5b5a38
 def highest_correlation(
-    x,    # (n,) samples
-    y,    # (m,) samples, m > n
-    rate, # Sample rate, in Hz
-    up=4):# Steps per sample, since a shift is rarely a whole number of samples
+    x,   # (n,) samples
+    y,   # (m,) samples, m > n
+    rate):# Sample rate, in Hz
     "Highest absolute correlation of `x` with any part of `y`, from 0 to 1; below 150 Hz nothing is compared."
-    size = next_fast_len(len(x) + len(y), real=True)
+    size, up = next_fast_len(len(x) + len(y), real=True), 4 # steps per sample: few shifts are a whole number of them
     keep = rfftfreq(size, 1/rate) > 150 # mains hum is the same in all recordings
     X, Y = rfft(x, size)*keep, rfft(y, size)*keep
     peaks = np.abs(irfft(Y*X.conj(), up*size)[:up*(len(y) - len(x)) + 1])*up
@@ -144,18 +143,16 @@ def same_sound(
 # %% ../nbs/01b_folds.ipynb #cb7ff894
 def similar_pairs(
     prints,  # (n, n_features) fingerprints
-    seconds, # (n,) lengths, in s
-    least=.5,# Least correlation of a candidate
-    most=5): # Most candidates per recording
+    seconds):# (n,) lengths, in s
     "Sorted pairs of rows that may be the same recording."
-    pairs = set()
+    pairs, most = set(), 5 # candidates per recording
     for i in range(0, len(prints), 500):
         c = prints[i:i+500] @ prints.T
         c[np.abs(seconds[i:i+500, None] - seconds) > .1] = -1
         c[np.arange(len(c)), i + np.arange(len(c))] = -1 # itself
         best = np.argsort(-c, axis=1)[:, :most] if len(prints) <= most else np.argpartition(-c, most, axis=1)[:, :most]
         for j, ks in enumerate(best):
-            pairs |= {(min(i + j, k), max(i + j, k)) for k in ks.tolist() if c[j, k] >= least}
+            pairs |= {(min(i + j, k), max(i + j, k)) for k in ks.tolist() if c[j, k] >= .5}
     return sorted(pairs)
 
 # %% ../nbs/01b_folds.ipynb #e6c334a5

@@ -59,13 +59,13 @@ def mel_engine(
     device): # A `torch.device`
     "Function from (batch, n_samples) waveforms to (batch, n_mels, n_frames) mel power; raises for an unknown `name`."
     if name not in ENGINES:
-        raise InputError(f"engine is {name!r}: choose {' or '.join(ENGINES)}, or None for the one that fits the device")
+        raise InputError(f"engine is {name!r}: choose {' or '.join(ENGINES)}")
     return ENGINES[name](sound, device)
 
 # %% ../nbs/01c_logmel.ipynb #b8f881c5
 def engine_for(
     device): # A `torch.device`
-    "Name of the engine that `LogMel` takes on `device`, if none is given."
+    "Name of the engine that `LogMel` takes on `device`."
     return "nnaudio" if device.type == "mps" else "stft"
 
 # %% ../nbs/01c_logmel.ipynb #8674c0aa
@@ -103,12 +103,9 @@ class LogMel(ItemTransform):
     def __init__(self,
         sound=AudioConfig(), # Settings of the spectrogram
         norm_frames=None,    # Frames that the statistics of `normalize` span; the whole sample if None
-        engine=None,         # "stft", "nnaudio", or None for the one that `engine_for` gives
         subtract_band_mean=False): # Subtract the mean of each band by itself?
         super().__init__()
-        self.sound, self.norm_frames, self.engine = sound, norm_frames, engine
-        self.subtract_band_mean = subtract_band_mean
-        if engine not in (None, *ENGINES): mel_engine(sound, engine, None) # raises
+        self.sound, self.norm_frames, self.subtract_band_mean = sound, norm_frames, subtract_band_mean
 
     def mel(self,
         wav): # (batch, n_samples) waveforms
@@ -117,9 +114,8 @@ class LogMel(ItemTransform):
         if wav.shape[-1] <= self.sound.n_fft//2:
             raise InputError(f"a sound of {plural(wav.shape[-1], 'sample')} is too short: "
                              f"a window needs more than {self.sound.n_fft//2}")
-        name = self.engine or engine_for(wav.device)
         with torch.autocast(wav.device.type, enabled=False):
-            return mel_engine(self.sound, name, wav.device)(wav.float()).add_(1e-6).log_()
+            return mel_engine(self.sound, engine_for(wav.device), wav.device)(wav.float()).add_(1e-6).log_()
 
     def encodes(self,
         b): # (x, *y), or x alone: (batch, n_samples) waveforms, and targets

@@ -40,7 +40,7 @@ def cut_sound(
 _PIXELS, _PLACE = (330, 128), (26, 4) # Of the spectrogram; its left upper corner
 _MAGMA = matplotlib.colormaps["magma"](range(256), bytes=True)[:, :3]
 
-def _jpeg(x, sr, top, dynamic=10): # (n,) samples; Hz; highest frequency drawn, in Hz; least range, in dB
+def _jpeg(x, sr, top): # (n,) samples; Hz; highest frequency drawn, in Hz
     hz, (width, height) = 30*min(top/2000, 1)*max(top/24_000, 1), _PIXELS # what is told apart
     n = max(2**int(np.log2(sr/hz)), 16)
     starts = np.linspace(0, len(x) - 1, width).astype(int)
@@ -48,7 +48,7 @@ def _jpeg(x, sr, top, dynamic=10): # (n,) samples; Hz; highest frequency drawn, 
     power = np.abs(np.fft.rfft(frames*np.hanning(n).astype(np.float32)))**2
     db = 10*np.log10(power[:, :max(int(top/sr*n), 1) + 1].T[::-1] + 1e-12)
     black, white = np.percentile(db, 50), np.percentile(db, 99.95)
-    grey = np.clip((db - black)/max(white - black, dynamic)*255, 0, 255).astype(np.uint8)
+    grey = np.clip((db - black)/max(white - black, 10)*255, 0, 255).astype(np.uint8) # a range of 10 dB at least
     grey = np.asarray(Picture.fromarray(grey).resize(_PIXELS, Picture.Resampling.BILINEAR))
     Picture.fromarray(_MAGMA[grey]).save(b := io.BytesIO(), "JPEG", quality=60)
     return base64.b64encode(b.getvalue()).decode()

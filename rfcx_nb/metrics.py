@@ -48,11 +48,9 @@ MIN_RECORDINGS, RESAMPLES = 5, 1000 # Recordings with a label below which there 
 LEVEL = .9 # Of every interval
 
 def resample_weights(
-    n,     # Recordings
-    seed=0):# Another seed, other resamples
+    n): # Recordings
     "(1001, n) how often each recording counts: 1 in the first row, then the resamples."
-    rng = np.random.default_rng(seed)
-    return np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1/n), RESAMPLES)])
+    return np.vstack([np.ones(n), np.random.default_rng(0).multinomial(n, np.full(n, 1/n), RESAMPLES)])
 
 def bootstrap_bounds(
     x,         # (n_resamples,) values of the resamples; a nan does not count

@@ -192,11 +192,10 @@ class BandHead(Head):
     def __init__(self,
         nf,         # Channels of the features
         n_species,  # Outputs
-        ps=.5,      # Dropout of the features
-        width=256): # Channels of the hidden layer
+        ps=.5):     # Dropout of the features
         super().__init__()
-        self.score = nn.Sequential(nn.BatchNorm2d(nf), nn.Dropout(ps), nn.Conv2d(nf, width, 1), nn.BatchNorm2d(width),
-                                   nn.ReLU(), nn.Conv2d(width, n_species, 1))
+        self.score = nn.Sequential(nn.BatchNorm2d(nf), nn.Dropout(ps), nn.Conv2d(nf, 256, 1), nn.BatchNorm2d(256),
+                                   nn.ReLU(), nn.Conv2d(256, n_species, 1))
         self.register_buffer("bands", torch.tensor([[0., 1.]]).repeat(n_species, 1)) # edges, as shares of the height
 
     def set_bands(self,

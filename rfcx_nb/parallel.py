@@ -161,11 +161,10 @@ def same_content(
 # %% ../nbs/parallel.ipynb #2cd74ca5
 class Parts:
     "A folder with one result per recording. A subclass says how a result is written and read."
-    suffix = "" # Of its files
+    suffix = ".parquet" # Of its files, if a subclass has no other
     def __init__(self,
-        folder,      # Where the results are kept
-        suffix=None):# Of its files, if this is no subclass
-        self.folder, self.suffix = Path(folder), suffix or self.suffix
+        folder): # Where the results are kept
+        self.folder = Path(folder)
 
     def path(self,
         k): # Recording id

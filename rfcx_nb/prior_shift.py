@@ -35,26 +35,24 @@ def prior_shift(
 
 # %% ../nbs/04b_prior_shift.ipynb #c617ba82
 def minmax_shift(
-    p,       # (recordings, species) scores in [0, 1]
-    target,  # (species,) how frequent each species is expected to be, in (0, 1)
-    eps=.01):# How far from 0 and 1 a score is kept
+    p,     # (recordings, species) scores in [0, 1]
+    target):# (species,) how frequent each species is expected to be, in (0, 1)
     "`p` with each column stretched to [0, 1], then its odds multiplied by odds(`target`)/odds(mean of the column)."
     x, target = _check(p, target)
     lo, hi = x.min(0), x.max(0)
     x = np.where(hi > lo, (x - lo)/np.where(hi > lo, hi - lo, 1), .5)
-    return _like(np.asarray(prior_shift(x, target, x.clip(eps, 1 - eps).mean(0), eps)), p)
+    return _like(np.asarray(prior_shift(x, target, x.clip(.01, .99).mean(0), .01)), p)
 
 # %% ../nbs/04b_prior_shift.ipynb #3f6a9a21
 def em_prevalence(
     p,           # (recordings, species) scores in [0, 1]
     prior,       # (species,) how frequent the network takes each species to be
     bound=10.,   # Largest factor by which the odds may move
-    strength=50.,# Number of recordings that the prior is worth
-    n_iter=100): # Steps of EM; it settles long before
+    strength=50.): # Number of recordings that the prior is worth
     "(species,) most likely prevalences, each species by itself (Saerens, Latinne and Decaestecker, 2002)."
     x, prior = _check(p, prior)
     pi, lo, hi = prior, expit(logit(prior) - np.log(bound)), expit(logit(prior) + np.log(bound))
-    for _ in range(n_iter):
+    for _ in range(100): # it settles long before
         heard = np.asarray(prior_shift(x, pi, prior)).sum(0)
         pi = ((heard + strength*prior)/(len(x) + strength)).clip(lo, hi)
     return pi

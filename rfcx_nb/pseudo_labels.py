@@ -44,12 +44,11 @@ def soft_labels(
 
 # %% ../nbs/07_pseudo_labels.ipynb #646640fd
 def cap_prevalence(
-    p,        # (n_windows, n_species) scores of this round
-    before,   # (n_species,) their means in the round before
-    most=1.5):# Highest allowed ratio of the new mean to the old one
-    "(n_windows, n_species) `p`, with the log-odds of species that have grown too fast lowered."
+    p,     # (n_windows, n_species) scores of this round
+    before):# (n_species,) their means in the round before
+    "(n_windows, n_species) `p`, with the log-odds lowered of species whose mean has grown by more than a half."
     p = np.asarray(p, float).copy()
-    for k, cap in enumerate(np.minimum(np.asarray(before)*most, .99)):
+    for k, cap in enumerate(np.minimum(np.asarray(before)*1.5, .99)):
         sure = p[:, k] == 1 # boxes are not changed
         if p[:, k].mean() <= cap or sure.mean() >= cap: continue
         x = logit(p[~sure, k].clip(1e-6, 1 - 1e-6))

@@ -56,11 +56,10 @@ def sample_for_review(
 
 # %% ../nbs/06a_report.ipynb #8fec3eb4
 def bar_svg(
-    counts,    # Dict of label to number
-    title,     # Text above
-    width=300):# Pixels
+    counts,# Dict of label to number
+    title):# Text above
     "A bar chart as SVG."
-    top, step = max([1, *counts.values()]), width/max(len(counts), 1)
+    top, step = max([1, *counts.values()]), 300/max(len(counts), 1)
     every, wide, marks = max(len(counts)//6, 1), max(min(step - 1.5, 24), .5), []
     for i, (k, v) in enumerate(counts.items()):
         name, x, high = html.escape(str(k)), i*step, 48*v/top
@@ -68,8 +67,7 @@ def bar_svg(
                      f'<title>{name}: {v}</title></rect>')
         if i % every == 0: marks.append(f'<text x="{x:.1f}" y="74">{name}</text>')
     head = f'<text x="0" y="10">{html.escape(title)}, at most {top}</text>'
-    size = f'viewBox="0 0 {width + 40} 78" width="{width + 40}" height="78"'
-    return f'<svg {size} role="img">{head}{"".join(marks)}</svg>'
+    return f'<svg viewBox="0 0 340 78" width="340" height="78" role="img">{head}{"".join(marks)}</svg>'
 
 # %% ../nbs/06a_report.ipynb #4d0e68ac
 def activity_charts(df): # Detections of one species, from `add_site_time`
@@ -123,7 +121,7 @@ def read_failures(folder): # Folder that `rfcx_detect` or `rfcx_predict` wrote
 
 # %% ../nbs/06a_report.ipynb #a5c5d905
 def _that_were_scored(files, folder): # Dict of recording id to file; of their scores -> without other files of the name
-    store, other = Parts(folder, ".parquet"), []
+    store, other = Parts(folder), []
     for k, f in files.items():
         if not isinstance(f, Path): continue # over a network that takes too long
         then = read_source(store.path(k)) # empty if it has no scores here, or `kept_scores` will say so

@@ -139,7 +139,7 @@ def scored_recordings(
     out,  # Folder of detections
     files):# Dict of recording id to file
     "Those of `files` that `rfcx_detect` has scored, all if it has kept no scores; `InputError` if it was stopped."
-    parts = Parts(Path(out)/"scores", ".parquet")
+    parts = Parts(Path(out)/"scores")
     if not any(parts.folder.glob("*.parquet")): return files
     if (parts.folder/UNLISTED).exists():
         raise InputError(f"rfcx_detect was stopped, so {Path(out)/'detections.csv'} does not list all that was scored: "
@@ -154,7 +154,6 @@ def _holds(folder): # Is anything in it? The place of a disk that is not connect
 # %% ../nbs/04a_scores.ipynb #825f74e7
 class Scores(Parts):
     "The folder of a prediction: a Parquet file per recording, and the settings that made them in `_how.json`."
-    suffix = ".parquet"
     def __init__(self,
         folder, # Where the scores go
         species):# Columns of the species

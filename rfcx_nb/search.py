@@ -103,11 +103,10 @@ class TemplateEar(Ear):
         return db, db.median(1, keepdim=True).values
 
     def for_clips(self,
-        files,  # Dict of recording id to audio file, to be searched
-        most=8):# Recordings whose first minutes are read
+        files): # Dict of recording id to audio file, to be searched
         "An ear for clips that are all call: each band's median is that of `files` or of the clip, the lower one."
         ear, found, ids = copy(self), [], sorted(files)
-        for k in ids[::-(-len(ids)//most)]:
+        for k in ids[::-(-len(ids)//8)]: # the first minutes of at most 8
             with suppress(InputError, StopIteration):
                 found.append(self.decibels(torch.from_numpy(next(audio_blocks(files[k], self.sample_rate))))[1])
         if found: ear.quiet = torch.stack(found).median(0).values
@@ -218,12 +217,11 @@ class Scale:
 
 def map_scale(
     ear,   # `Ear`
-    files, # Maps
-    most=100): # Maps to read, at most
-    "The `Scale` of maps; one that changes nothing if the ear needs none."
+    files):# Maps
+    "The `Scale` of maps, of 100 of them at most; one that changes nothing if the ear needs none."
     if not ear.scaled: return Scale()
     files = list(files)
-    m = torch.cat([ear.read(f)[1] for f in files[::-(-len(files)//most)]], 1)
+    m = torch.cat([ear.read(f)[1] for f in files[::-(-len(files)//100)]], 1)
     return Scale(m.mean(1, keepdim=True), m.std(1, keepdim=True, unbiased=False) + 1e-3) # of one column too
 
 # %% ../nbs/09_search.ipynb #5877f1d4

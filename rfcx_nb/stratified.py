@@ -228,10 +228,10 @@ def field_line(judged): # `Judged`
 
 def printed_and_true(
     p,    # (n,) printed probabilities of all windows
-    truth,# (n,) is a call in it?
-    edges=(0, .2, .4, .6, .8, 1)): # Of the bands
-    "A row per band of probability: mean `printed`, share `true` with a call, number of `windows`."
-    df = pd.DataFrame(dict(printed=p, true=truth)).groupby(pd.cut(p, edges, include_lowest=True), observed=True)
+    truth):# (n,) is a call in it?
+    "A row per fifth of probability: mean `printed`, share `true` with a call, number of `windows`."
+    band = pd.cut(p, (0, .2, .4, .6, .8, 1), include_lowest=True)
+    df = pd.DataFrame(dict(printed=p, true=truth)).groupby(band, observed=True)
     return df.mean().assign(windows=df.size())
 
 def probability_error(df): # From `printed_and_true`
@@ -253,13 +253,13 @@ def repeat_check(
     n=96,        # Clips of a check
     n_draws=200, # Checks
     precision=PRECISION, # Wanted
-    n_lines=20,  # Checks whose probabilities are compared with the truth
     where=None): # As of `Judged`
     "Dict of the shares of intervals that hold the truth, their mean widths, and how far probabilities are off."
     bin, truth, res, chosen, off = score_bins(x), np.asarray(truth, bool), [], [], []
     season = Judged(x, bin, np.zeros(0, int), truth[:0], where=where) # no clip of it is judged
     at = season.thresholds()
     p, r = season.true_precision(truth, at), (truth & (x >= at[:, None])).sum(1)/max(truth.sum(), 1)
+    n_lines = min(20, n_draws) # checks whose probabilities are compared with the truth
     inside = lambda df, k, v: (df[f"{k}_low"] - 1e-9 <= v) & (v <= df[f"{k}_high"] + 1e-9)
     for seed in range(n_draws):
         rows = draw_windows(bin, n, seed)
@@ -279,5 +279,5 @@ def repeat_check(
     names = "density precision recall density_width precision_width recall_width".split()
     reached, real, width = np.mean(chosen, 0).tolist() if chosen else [np.nan]*3
     return dict(zip(names, np.mean(res, 0).tolist())) | dict(found=len(chosen)/n_draws, reached=reached, really=real,
-        width=width, lines=len(off)/min(n_lines, n_draws), probability_error=float(np.mean(off)) if off else np.nan,
+        width=width, lines=len(off)/n_lines, probability_error=float(np.mean(off)) if off else np.nan,
         score_error=probability_error(printed_and_true(expit(x), truth)))

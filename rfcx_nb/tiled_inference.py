@@ -56,14 +56,13 @@ def score_tiles(
     net,       # A `SpeciesNet` in evaluation mode
     mel,       # (n_mels, frames) normalised log-mel
     width:int, # Frames of a tile
-    step:int,  # Frames from tile to tile
-    bs=64):    # Tiles per batch
+    step:int): # Frames from tile to tile
     "(n_tiles,) first frames, and (n_tiles, n_species) logits."
     starts = tile_starts(mel.shape[1], width, step)
     if mel.shape[1] < width: mel = F.pad(mel, (0, -mel.shape[1] % 32)) # some networks halve their input five times
     mel = F.pad(mel, (net.margin, net.margin))
     tiles = [mel[:, s:s+width+2*net.margin] for s in starts]
-    return np.array(starts), torch.cat([net(torch.stack(tiles[i:i+bs])) for i in range(0, len(tiles), bs)])
+    return np.array(starts), torch.cat([net(torch.stack(tiles[i:i+64])) for i in range(0, len(tiles), 64)])
 
 # %% ../nbs/05_tiled_inference.ipynb #6286653d
 WIDTHS = 64, 128, 256 # Of windows, in frames

@@ -50,7 +50,7 @@ import fastai.callback.fp16 # it adds to_fp16 to Learner
 # %% ../nbs/04_train.ipynb #dae8a7a3
 def _dataset(cfg): # class of the datasets, with the arguments that `cfg` decides
     if cfg.encoder: return partial(EmbeddingDataset, seconds=cfg.encoder.seconds)
-    aug = audio_augment(cfg.sample_rate, p=cfg.aug_p, semitones=cfg.semitones) if cfg.aug_p else None
+    aug = audio_augment(p=cfg.aug_p, semitones=cfg.semitones) if cfg.aug_p else None
     return partial(CropDataset, frames=cfg.crop_frames, margin=cfg.margin, sound=cfg, augment=aug,
                    overlay_p=cfg.overlay_p if cfg.objective.masked else 0.)
 

@@ -58,10 +58,9 @@ def mean_auc(
 def show_curves(
     logits,   # (n_boxes, n_species), as `box_scores` gives them
     boxes,    # Their boxes
-    names,    # Name of each species
-    most=12): # Species drawn, those with the most boxes
-    "Draw precision-recall curves of confirmed against denied boxes, one panel per species; return the figure."
-    n = boxes.groupby("species_id").is_tp.agg(["sum", "size"]).query("0 < sum < size").nlargest(most, "size")
+    names):   # Name of each species
+    "Draw precision-recall curves of confirmed against denied boxes of the 12 species with the most; return the figure."
+    n = boxes.groupby("species_id").is_tp.agg(["sum", "size"]).query("0 < sum < size").nlargest(12, "size")
     rows = max(-(-len(n)//4), 1)
     kw = dict(sharex=True, sharey=True, squeeze=False, layout="constrained")
     fig, axs = plt.subplots(rows, 4, figsize=(10, 1.9*rows), **kw)
@@ -154,21 +153,19 @@ def score_held_out(
 
 # %% ../nbs/05a_validate.ipynb #5237b6f9
 def heard_noise(
-    sound, # An `AudioConfig`
-    seed=0):# Of the noise
+    sound): # An `AudioConfig`
     "`noise_clips` without the tone and the speech, if `sound` has no band at their pitch."
     pitch = {"a tone of 1 kHz": 1000, "noise like speech": 500} # Hz, where they are strongest
     lost = [k for k, f in pitch.items() if not sound.fmin < f < sound.fmax_hz]
-    return {k: x for k, x in noise_clips(sound.sample_rate, seed=seed).items() if k not in lost}
+    return {k: x for k, x in noise_clips(sound.sample_rate).items() if k not in lost}
 
 def noise_floor(
     run,    # `Run`, by its backend
-    windows,# Its `Windows`, as they were fitted before it got a backend
-    seed=0):# Of the noise
+    windows):# Its `Windows`, as they were fitted before it got a backend
     "Table of the highest log-odds that narrow windows of `noise_clips` may be given by any fold: sounds, species."
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
-        for k, x in heard_noise(run.cfg, seed).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
+        for k, x in heard_noise(run.cfg).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
         done = score_folder(run, find_recordings(d), Scores(d/"scores", run.species), {}, windows, 0, d/"features")
         scores = read_parts(done)
     by_fold = [finest_scores(df, run.activation).groupby("recording_id")[run.species]

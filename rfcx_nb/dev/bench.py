@@ -161,10 +161,9 @@ def _link_copies(forest, n): # Folder of recordings; how often each -> a folder 
 def bench_preprocess(
     forest,   # Folder of recordings
     rounds=5, # How often each way is timed
-    hours=6,  # Length of the long recording, for the memory
-    n=3):     # How often each recording is listed
+    hours=6): # Length of the long recording, for the memory
     "Row: from FLAC to the wave store."
-    many, tmp = _link_copies(forest, n), forest/"tmp"
+    many, tmp = _link_copies(forest, 3), forest/"tmp"
     files = sorted((many/"train").glob("*.flac"))
     seconds = sf.info(files[0]).duration
     what = f"{len(files)} recordings of {seconds:.0f} s, FLAC at 48 kHz to stored waves at 32 kHz"
@@ -227,16 +226,15 @@ def bench_crop(
     row = compare("crop", f"{n} crops of {size/32_000:.1f} s, from files in the system's cache",
                   lambda: [original_crop(*o) for o in floats], lambda: [read_crop(*o) for o in todo],
                   lambda: [mapped_crop(*o) for o in todo], rounds)
-    ds = Crops(forest, audio_augment(32_000), frames=frames)
+    ds = Crops(forest, audio_augment(), frames=frames)
     one = timings(dict(ours=lambda: [ds[i] for i in range(ds.every)]), 1)["ours"][0]/ds.every
     return row | dict(of_augment=row["ours_s"]/n/one)
 
 # %% ../../nbs/bench.ipynb #2cbe69b6
 def loader(
-    ds,    # Items
-    bs=32): # Batch size
+    ds): # Items
     "`ds` through fastai's loader with one worker per core, as `get_dls` makes it."
-    return DataLoader(ds, bs=min(bs, len(ds)), num_workers=os.cpu_count(), device="cpu")
+    return DataLoader(ds, bs=min(32, len(ds)), num_workers=os.cpu_count(), device="cpu")
 
 def _consume(ds, start, step): # Items; every `step`-th from `start` -> samples
     return sum(len(ds[i][0]) for i in range(start, len(ds), step))
@@ -255,7 +253,7 @@ def bench_augment(
     frames=1024): # Width of a crop
     "Row: augmented waveforms, with `bare` processes as a further way."
     old = Crops(forest, recipe_augment(), n, frames=frames)
-    dl = loader(Crops(forest, audio_augment(32_000), n, frames=frames))
+    dl = loader(Crops(forest, audio_augment(), n, frames=frames))
     ways = dict(baseline=lambda: [old[i] for i in range(n)], ours=lambda: sum(len(x) for x, _ in dl),
                 bare=lambda: bare_processes(old))
     times = timings(ways, rounds, warm=False)
@@ -263,16 +261,16 @@ def bench_augment(
     return as_row("augment", f"{n} crops of {window_samples(frames)/32_000:.1f} s, clipped and pitch-shifted", times)
 
 # %% ../../nbs/bench.ipynb #68c2edaf
-def original_mel(
-    sound:AudioConfig=AudioConfig()): # Settings of the spectrogram
+def original_mel():
     "Function from (batch, n_samples) to log-mel, as the original makes it: nnAudio, on whatever device."
+    sound = AudioConfig()
     net = MelSpectrogram(sr=sound.sample_rate, n_fft=sound.n_fft, hop_length=sound.hop_length, n_mels=sound.n_mels,
                          fmin=sound.fmin, fmax=sound.fmax_hz, verbose=False)
     return lambda wav: torch.log(net(wav) + 1e-6)
 
-def plain_mel(
-    sound:AudioConfig=AudioConfig()): # Settings of the spectrogram
+def plain_mel():
     "Function from (batch, n_samples) to log-mel, by the least work that makes one."
+    sound = AudioConfig()
     fb, hann = filterbank(sound), torch.hann_window(sound.n_fft)
     def mel(wav):
         z = torch.stft(wav, sound.n_fft, sound.hop_length, window=hann, return_complex=True)
@@ -328,18 +326,17 @@ def bench_train_step(
     forest,            # Folder of recordings
     rounds=5,          # How often each way is timed
     arch="densenet121",# Network
-    bs=8,              # Batch size
     frames=1024):      # Width of a crop
     "Row: a training step; `losses` are those of all steps, of both ways."
-    ds, y = Crops(forest, n=bs, frames=frames), F.one_hot(torch.arange(bs) % 24, 24).float()
-    with torch.no_grad(): x = normalize(LogMel().mel(torch.stack([torch.from_numpy(ds[i][0]) for i in range(bs)])))
+    ds, y = Crops(forest, n=8, frames=frames), F.one_hot(torch.arange(8), 24).float()
+    with torch.no_grad(): x = normalize(LogMel().mel(torch.stack([torch.from_numpy(ds[i][0]) for i in range(8)])))
     nets, losses = two_nets(arch, train=True), ([], [])
     precision = train_precision(lambda: deepcopy(nets[1]), x.shape, "cpu")
     to_device(nets[1], "cpu", precision)
     def way(net, losses):
         opt = Adam(net.parameters(), lr=1e-4, wd=3e-2)
         return lambda: losses.append(train_step(net, opt, x, y))
-    what = f"{arch}, a step of {bs} x {x.shape[1]} x {x.shape[2]}, in {precision}"
+    what = f"{arch}, a step of 8 x {x.shape[1]} x {x.shape[2]}, in {precision}"
     return compare("train_step", what, *(way(*o) for o in zip(nets, losses)), rounds=rounds, losses=losses)
 
 # %% ../../nbs/bench.ipynb #6898894d
@@ -404,26 +401,24 @@ def bench_predict_minute(
 
 # %% ../../nbs/bench.ipynb #15ae1850
 def default_nets(
-    arch,  # timm's name of a network
-    folds):# How many of it
-    "Default settings with that network, `folds` networks with random weights, and `backend_seconds` of one of them."
+    arch): # timm's name of a network
+    "Default settings with that network, five of it with random weights, and `backend_seconds` of one of them."
     cfg = make_config(model=arch, pretrained="false", species=tuple(f"s{k}" for k in range(24)))
-    nets = [to_device(build_model(cfg, verbose=False), "cpu").eval() for _ in range(folds)]
+    nets = [to_device(build_model(cfg, verbose=False), "cpu").eval() for _ in range(5)]
     return cfg, nets, backend_seconds(bench_run(cfg, nets[0]), ONE_PASS)
 
 def bench_predict_backend(
     forest,                      # Folder of recordings
     rounds=5,                    # How often each way is timed
-    arch="tf_efficientnet_lite0",# Network
-    folds=5):                    # How many of it
+    arch="tf_efficientnet_lite0"):# Network
     "Row: the default networks from the log-mel of a recording to its windows, by each backend."
-    cfg, nets, seconds = default_nets(arch, folds)
+    cfg, nets, seconds = default_nets(arch)
     mel = example_mel(forest, cfg, cfg.crop_frames, cfg.subtract_band_mean)
     by, best = {k: [to_backend(n, k) for n in nets] for k in seconds}, fastest(seconds)
     ways = {k: lambda o=o: [our_minute(n, mel) for n in o] for k, o in by.items()}
     with torch.inference_mode(): times = timings(ways, rounds)
     each = ", ".join(f"{k} {median(t):.3f} s" for k, t in times.items())
-    what = f"{folds} folds of {arch}, {mel.shape[1]} frames, float32 against {best} ({each})"
+    what = f"5 folds of {arch}, {mel.shape[1]} frames, float32 against {best} ({each})"
     return as_row("predict_backend", what, dict(baseline=times["float32"], ours=times[best]))
 
 # %% ../../nbs/bench.ipynb #d53f4d0c
@@ -455,11 +450,10 @@ def _mel_and_pass(net, cfg, wavs): # A network; its settings; waveforms in memor
 def bench_predict_end_to_end(
     forest,             # Folder of recordings
     rounds=5,           # How often each way is timed
-    arch="densenet121", # Network
-    n=3):               # How many recordings
+    arch="densenet121"):# Network
     "Row: from FLAC to the scores of recordings; `sound_per_s` is seconds of sound per second, of both ways."
     (old, new), cfg, tmp = two_nets(arch), bench_config(arch), forest/"tmp"
-    run, files = fastest_backend(bench_run(cfg, new)), sorted((forest/"test").glob("*.flac"))[:n]
+    run, files = fastest_backend(bench_run(cfg, new)), sorted((forest/"test").glob("*.flac"))[:3]
     wavs = [torch.from_numpy(read_audio(f)) for f in files]
     what = f"{arch}, {len(files)} FLACs of {len(wavs[0])/32_000:.0f} s to scores, in {run.backend}"
     row = compare("predict_end_to_end", what, lambda: original_predict(old, files, tmp),
@@ -541,13 +535,12 @@ def time_opensoundscape(
 
 # %% ../../nbs/bench.ipynb #ee0af508
 def season_ways(
-    arch,    # timm's name of a network
-    folds=5):# Networks that one stands for
+    arch): # timm's name of a network
     "Dict of name to the `Run` that scores in this way, with random weights."
-    cfg, nets, seconds = default_nets(arch, folds)
+    cfg, nets, seconds = default_nets(arch)
     torch_way = fastest({k: v for k, v in seconds.items() if k != "onnx"})
     def by(name, nets): return replace(bench_run(cfg, *(to_backend(n, name) for n in nets)), backend=name)
-    ways = {f"{folds} folds, {fastest(seconds)}": by(fastest(seconds), nets),
+    ways = {f"5 folds, {fastest(seconds)}": by(fastest(seconds), nets),
             f"one network, torch ({torch_way})": by(torch_way, nets[:1])}
     return ways | ({"one network, onnxruntime": by("onnx", nets[:1])} if "onnx" in seconds else {})
 

@@ -115,15 +115,14 @@ def _sound(s, hz, overtones, rng): # Syllable; (n,) pitch; logarithm of factors 
 # %% ../../nbs/pretrain.ipynb #b003ee58
 def sing_type(
     t,  # `CallType`
-    rng,# Random generator
-    most=3.4): # Length in s at which it ends
+    rng):# Random generator
     "(n_samples,) float32 of one call by a new individual, and the edges of its band in Hz."
     me, parts, edges, total = _individual(t, rng), [], [], 0
     order = t.pattern*max(1, round(t.repeats*np.exp(rng.normal(0, .25))))
     for i, k in enumerate(order):
         s, at = t.syllables[k], i/max(len(order) - 1, 1)
         n = max(int(s.seconds*me.lengths[k]*me.tempo*np.exp(rng.normal(0, .04))*SR), 64)
-        if parts and total + n > most*SR: break
+        if parts and total + n > 3.4*SR: break # a crop has at least 3.5 s
         octaves = _pitch(t, s, me.curves[k], me.tempo, at, n, rng)
         x, *edge = _sound(s, np.clip(t.middle*me.pitch*2**octaves, 80, 15_000), me.overtones, rng)
         gap = s.gap*me.tempo*np.exp(rng.normal(0, .08) - 3*t.accel*at)
@@ -233,12 +232,11 @@ def _similarity(scores, bands): # As for `embed` -> (n, n) cosines, and the numb
     return s, torch.arange(len(z), device=z.device) ^ 1
 
 def contrastive_loss(
-    scores,         # (n, 128, rows, columns)
-    bands,          # (n, 2) edges of each sound's band, as shares of the height
-    temperature=.1):# Cosines are divided by it
-    "Cross-entropy of the partner among all other sounds (NT-Xent)."
+    scores,# (n, 128, rows, columns)
+    bands):# (n, 2) edges of each sound's band, as shares of the height
+    "Cross-entropy of the partner among all other sounds (NT-Xent), at a temperature of .1."
     s, partner = _similarity(scores, bands)
-    return F.cross_entropy(s/temperature, partner)
+    return F.cross_entropy(s/.1, partner)
 
 def pairs_found(
     scores, # (n, 128, rows, columns)
