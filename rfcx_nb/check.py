@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips_of', 'pick_species', 'read_check', 'drawn_rows',
            'drawn_season', 'sample_season', 'check_page', 'write_pages', 'read_verdicts', 'match_verdicts',
-           'last_verdicts', 'judge_season', 'field_table', 'show_field', 'describe_field', 'check_settings',
+           'last_verdicts', 'judge_season', 'field_table', 'draw_field', 'describe_field', 'check_settings',
            'rfcx_check']
 
 # %% ../nbs/09c_check.ipynb #f66e7e62
@@ -320,7 +320,7 @@ def field_table(
     return pd.DataFrame(rows).reindex(columns=FIELD_COLS)
 
 # %% ../nbs/09c_check.ipynb #a95e668a
-def show_field(
+def draw_field(
     judged,# Dict of species number to `Judged`
     field, # From `field_table`
     file): # Where the picture goes
@@ -410,7 +410,7 @@ def _judge(season, check, verdicts, said, wanted, table, precision, widths, chec
     field = field_table(judged, table, precision, check["weights"], widths, season_id(season.sources))
     whole, old = _keep_others(field.round(5), folder/"field.csv")
     write_csv(whole, folder/"field.csv")
-    show_field(judged, field, folder/"field.png")
+    draw_field(judged, field, folder/"field.png")
     dates = old[old.logit.notna()].set_index("species_id").date
     for t in field.itertuples():
         print(describe_field(t, table.threshold.iloc[t.species_id], dates.get(t.species_id, "")))

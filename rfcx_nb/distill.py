@@ -16,8 +16,8 @@ from .imitate import imitate
 from .model_card import read_teacher, write_model_card
 from .preprocess import find_recordings, real_path
 from .pseudo_labels import check_soft_teacher, soft_labels
-from .run_thresholds import (field_thresholds, keep_edited, note_thresholds, read_thresholds, THRESHOLD_COLS,
-                                    thresholds_note, weights_id, write_thresholds)
+from .run_thresholds import (field_thresholds, keep_edited, read_thresholds, read_thresholds_note,
+                                    THRESHOLD_COLS, weights_id, write_thresholds, write_thresholds_note)
 from .runs import file_digest, load_config, load_run, make_config, run_folder, RunConfig
 from .scores import box_scores, finest_scores, Scores
 from .tiled_inference import read_parts, score_folder, score_settings, season_windows, Windows, with_backend
@@ -154,14 +154,14 @@ def _thresholds_id(run): # Of those that its student takes over
 def _finish(run, new, boxes, path, waves, files, n_workers): # Thresholds, prior and model card of a trained student
     one, ids = load_run(new, device=default_device()), set(boxes.recording_id)
     files = {k: f for k, f in files.items() if k in ids}
-    width = [min(thresholds_note(run.path).get("tile_width") or [64])] # that of the thresholds it takes over
+    width = [min(read_thresholds_note(run.path).get("tile_width") or [64])] # that of the thresholds it takes over
     def at_boxes(o, folder):
         return box_scores(season_windows(teacher_scores(o, path, waves, width, files, folder, n_workers), o), boxes)
     with tempfile.TemporaryDirectory() as d: at = [at_boxes(o, Path(d)/str(i)) for i, o in enumerate((run, one))]
     table = field_thresholds(run, read_thresholds(run.path, len(run.species)), width) # as rfcx_detect takes them
     keep_edited(new)
     write_thresholds(adopt_thresholds(table, *at, run.path.name), new)
-    note_thresholds(one, width)
+    write_thresholds_note(one, width)
     if (run.path/"prior.csv").exists():
         with atomic_write(new/"prior.csv") as f: shutil.copyfile(run.path/"prior.csv", f)
     licence = run.cfg.encoder.licence if run.cfg.encoder else ""

@@ -15,8 +15,8 @@ from .metrics import (bootstrap_bounds, LEVEL, lwlrap_parts, MIN_RECORDINGS, rat
                              with_interval)
 from .preprocess import find_recordings
 from .recordings import durations, site_of
-from .report import read_detections, read_failures
-from .scores import read_note, read_submission, scored_recordings
+from .report import read_detections
+from .scores import read_failures, read_note, read_submission, scored_recordings
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 

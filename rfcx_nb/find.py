@@ -19,8 +19,8 @@ from .parallel import file_fingerprint, same_content
 from .preprocess import AUDIO_EXTS, find_recordings, real_path
 from .recordings import durations
 from .runs import run_folder
+from .scores import write_failures
 from .search import find_species, get_ear, TemplateEar
-from .tiled_inference import write_failures
 import torch.nn.functional as F, numpy as np, pandas as pd, torch
 
 # %% ../nbs/09a_find.ipynb #db9a8308

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['RATE', 'LAG', 'PLACES', 'NOWHERE', 'FOLDS', 'NO_BOXES', 'read_sites', 'match_sites', 'folders_of', 'group_ids',
            'read_excerpt', 'fingerprint', 'highest_correlation', 'same_sound', 'similar_pairs', 'find_duplicates',
-           'join_copies', 'show_pairs', 'add_folds', 'read_folds', 'extend_folds', 'box_digests', 'learned',
+           'join_copies', 'tell_copies', 'add_folds', 'read_folds', 'extend_folds', 'box_digests', 'learned',
            'begin_fold', 'held_out', 'fold_boxes']
 
 # %% ../nbs/01b_folds.ipynb #a568621a
@@ -199,7 +199,7 @@ def join_copies(
     return {k: top(g) for k, g in group.items()}
 
 # %% ../nbs/01b_folds.ipynb #7708b9d9
-def show_pairs(pairs): # Pairs of ids
+def tell_copies(pairs): # Pairs of ids
     "Print which recordings are the same: the first five pairs and the number of the others."
     for a, b in pairs[:5]:
         print(f"{printable(a)} and {printable(b)} are the same recording, or nearly: kept in one fold")
@@ -374,7 +374,7 @@ def _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers): # For `fo
     sites = match_sites(sites, known | set(files), as_path(path)/"recordings.csv")
     group, how = group_ids(known, n_folds, sites, why)
     pairs = [o for o in find_duplicates({k: files[k] for k in group if k in files}, n_workers) if new & {*o}]
-    show_pairs(pairs)
+    tell_copies(pairs)
     if len(table):
         came = plural(len(new), "recording came after the run began, and gets",
                       "recordings came after the run began, and get")

@@ -11,7 +11,7 @@ from .core import as_path, atomic_write, InputError, load_json, plural, save_jso
 from .crops import labelled_boxes, read_boxes, window_targets
 from .folds import fold_boxes, read_folds
 from .preprocess import find_recordings
-from .run_thresholds import thresholds_note, weights_id
+from .run_thresholds import read_thresholds_note, weights_id
 from .runs import folder_digests, load_config, load_run, run_folder, trained_folds
 from .scores import Scores, species_of
 from .tiled_inference import read_parts, score_folder, score_settings, Windows, with_backend
@@ -152,7 +152,7 @@ def rfcx_pseudo_label(
     if (n := len(trained_folds(best_run, cfg))) < cfg.n_folds:
         raise InputError(f"{best_run}: {n} of {plural(cfg.n_folds, 'fold')} trained, but all are needed: train the "
                          "rest first")
-    validated = thresholds_note(best_run) # its thresholds stay as they are
+    validated = read_thresholds_note(best_run) # its thresholds stay as they are
     best = held_out_proxy(path, best_run, waves, n_workers) if validated else rfcx_validate(
         model_name=model_name, models=models, **kw)
     if not best >= 0: # nan

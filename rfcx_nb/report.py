@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['QUEUES', 'add_site_time', 'sample_for_review', 'bar_svg', 'activity_charts', 'report_page', 'read_detections',
-           'read_failures', 'recordings_of', 'rfcx_report']
+           'recordings_of', 'rfcx_report']
 
 # %% ../nbs/06a_report.ipynb #b93151fb
 from .cli import command
@@ -15,7 +15,7 @@ from .parallel import file_fingerprint, Parts
 from .preprocess import find_recordings
 from .recordings import recording_start, site_of, start_time
 from .review import isolated, review_page
-from .scores import other_sound, read_settings, read_source
+from .scores import other_sound, read_failures, read_settings, read_source
 import html
 from pathlib import Path
 import numpy as np, pandas as pd
@@ -112,12 +112,6 @@ def read_detections(file): # `detections.csv`
     raise_bad_rows(file, df.end <= df.start, "end is not after start", df.end)
     raise_bad_rows(file, df.high <= df.low, "high is not above low", df.high)
     return df
-
-# %% ../nbs/06a_report.ipynb #277b0d5d
-def read_failures(folder): # Folder that `rfcx_detect` or `rfcx_predict` wrote
-    "Set of the recordings that could not be read, from its `failures.csv`."
-    f, what = Path(folder)/"failures.csv", "the failures.csv that rfcx_detect writes"
-    return set(read_csv_table(f, dict(recording=str), what).recording) if f.exists() else set()
 
 # %% ../nbs/06a_report.ipynb #a5c5d905
 def _that_were_scored(files, folder): # Dict of recording id to file; of their scores -> without other files of the name

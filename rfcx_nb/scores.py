@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['KEYS', 'GAP', 'UNLISTED', 'species_of', 'activate', 'window_seconds', 'recording_scores', 'submission',
            'read_submission', 'finest_scores', 'box_scores', 'read_settings', 'read_note', 'read_source', 'season_id',
-           'checked_sources', 'other_sound', 'scored_recordings', 'Scores']
+           'checked_sources', 'other_sound', 'scored_recordings', 'Scores', 'write_failures', 'read_failures']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
+from .annotations import write_csv
 from .core import InputError, load_dict, Number, read_csv_table, save_json
 from .parallel import Parts, same_content
 from .preprocess import BLOCK_SECONDS
@@ -229,3 +230,15 @@ class Scores(Parts):
         settings): # Dict of all that decides the scores
         "Remove the scores if they were made with other settings: for folders that only this library uses."
         if read_settings(self.folder) not in ({}, settings): self.remove()
+
+# %% ../nbs/04a_scores.ipynb #9added06
+def write_failures(
+    errors, # Dict of recording id to one sentence
+    out):   # Folder
+    "Write `failures.csv`."
+    write_csv(pd.DataFrame(list(errors.items()), columns=["recording", "error"]), Path(out)/"failures.csv")
+
+def read_failures(folder): # Folder that `rfcx_detect` or `rfcx_predict` wrote
+    "Set of the recordings that could not be read, from its `failures.csv`."
+    f, what = Path(folder)/"failures.csv", "the failures.csv that rfcx_detect writes"
+    return set(read_csv_table(f, dict(recording=str), what).recording) if f.exists() else set()

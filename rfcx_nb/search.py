@@ -13,9 +13,9 @@ from .detections import DETECTION_COLS
 from .encoder import embed_recordings, encoder_class, encoder_label, ENCODERS, Features, get_encoder, HOP_SECONDS
 from .logmel import LogMel, normalize
 from .model import pad_recording
+from .parallel import thread_map
 from .preprocess import audio_blocks
 from .runs import load_run
-from .tiled_inference import thread_map
 import torch.nn.functional as F, numpy as np, pandas as pd, torch
 from contextlib import suppress
 from copy import copy

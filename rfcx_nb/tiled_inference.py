@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['WIDTHS', 'tile_starts', 'score_tiles', 'Windows', 'score_pass', 'score_mel', 'score_wave', 'Result',
-           'score_recording', 'thread_map', 'score_recordings', 'Scorer', 'backend_seconds', 'machine_name',
-           'read_choices', 'choose_backend', 'with_backend', 'species_map', 'show_map', 'Scored', 'score_folder',
-           'read_parts', 'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'write_failures', 'Prediction',
-           'predict', 'report_errors', 'rfcx_predict']
+           'score_recording', 'score_recordings', 'Scorer', 'backend_seconds', 'machine_name', 'read_choices',
+           'choose_backend', 'with_backend', 'species_map', 'show_map', 'Scored', 'score_folder', 'read_parts',
+           'season_windows', 'Inputs', 'resolve_inputs', 'score_settings', 'Prediction', 'predict', 'report_errors',
+           'rfcx_predict']
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
 from . import __version__
@@ -21,14 +21,14 @@ from .embedding_net import score_embeddings
 from .encoder import embed_recordings, encoder_label, Features, HOP_SECONDS, score_hop
 from .logmel import LogMel, normalize
 from .model import MIN_FRAMES, one_pass_fits, pad_recording, to_device
-from .parallel import parallel_map
+from .parallel import parallel_map, thread_map
 from .plot import show_mel
 from .preprocess import audio_blocks, find_recordings, open_audio
 from .prior_shift import make_prior_shift
 from .runs import load_run, Run, run_folder
 from .scores import (finest_scores, read_settings, read_submission, recording_scores, Scores, species_of,
-                            submission, UNLISTED)
-from concurrent.futures import as_completed, ThreadPoolExecutor
+                            submission, UNLISTED, write_failures)
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -171,25 +171,6 @@ def score_recording(
     df.insert(0, "recording_id", k)
     df.attrs["seconds"] = n/rate # of sound; the last windows may end later
     return Result(k, df, None)
-
-# %% ../nbs/05_tiled_inference.ipynb #529efec0
-def thread_map(
-    f,             # Called as `f(k, file, stop)`, where `stop` is an `Event`: once it is set, the result is not wanted
-    files,         # Dict of recording id to audio file
-    n_workers=None):# Threads; as many as torch has, at most 8, if None; 0 for none
-    "Yield the result of `f` for each of `files` as it is finished; the threads share those of torch."
-    all_, stop = torch.get_num_threads(), Event()
-    n = min(len(files), min(all_, 8) if n_workers is None else n_workers)
-    if n < 0: raise InputError(f"n_workers is {n}: it must be at least 0")
-    if not n: yield from (f(*o, stop) for o in files.items()); return
-    torch.set_num_threads(max(all_//n, 1))
-    ex = ThreadPoolExecutor(n)
-    try:
-        for o in as_completed([ex.submit(f, *o, stop) for o in files.items()]): yield o.result()
-    finally:
-        stop.set()
-        ex.shutdown(cancel_futures=True)
-        torch.set_num_threads(all_)
 
 # %% ../nbs/05_tiled_inference.ipynb #3aead8a2
 def score_recordings(
@@ -453,12 +434,6 @@ def score_settings(
                       backend=run.backend)
 
 # %% ../nbs/05_tiled_inference.ipynb #a44018d6
-def write_failures(
-    errors, # Dict of recording id to one sentence
-    out):   # Folder
-    "Write `failures.csv`, which `read_failures` of `06a_report` reads."
-    write_csv(pd.DataFrame(list(errors.items()), columns=["recording", "error"]), Path(out)/"failures.csv")
-
 @dataclass
 class Prediction:
     "A folder of recordings, scored by a run."

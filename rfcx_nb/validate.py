@@ -14,7 +14,7 @@ from .crops import species_bands
 from .folds import fold_boxes, held_out, read_folds
 from .model_card import write_model_card
 from .preprocess import find_recordings
-from .run_thresholds import keep_edited, note_thresholds, write_thresholds
+from .run_thresholds import keep_edited, write_thresholds, write_thresholds_note
 from .runs import file_digest, load_run, Run, run_folder
 from .scores import box_scores, finest_scores, recording_scores, Scores
 from .thresholds import background_scale, fit_thresholds, PRECISION, split_boxes
@@ -222,7 +222,7 @@ def rfcx_validate(
                            background_scale(finest, boxes), precision)
     keep_edited(folder)
     write_thresholds(table, folder)
-    note_thresholds(run, held.windows.widths)
+    write_thresholds_note(run, held.windows.widths)
     write_csv(report.round(4).rename_axis("species_id").reset_index(), folder/"validation.csv")
     _write_prior(held, folder/"prior.csv")
     fig = show_curves(logits, boxes, names)
