@@ -42,11 +42,11 @@ def _choose(path, preds): # Folder of the data; of the predictions -> id of the 
 
 def draw(
     path,    # Folder laid out like Kaggle's
-    run,     # `models/<model_name>`
+    folder,  # `models/<model_name>`
     preds,   # `preds/<model_name>`, with its scores kept
     file):   # Where the picture goes
     "Draw a test recording's spectrogram over its map of scores, with boxes around the calls if known; returns `file`."
-    path, preds, cfg = Path(path), Path(preds), load_config(run)
+    path, preds, cfg = Path(path), Path(preds), load_config(folder)
     k, events = _choose(path, preds), _read(path/"test_events.csv")
     wav = read_audio(find_recordings(path/"test")[k], cfg.sample_rate)
     scores = pd.read_parquet(preds/"scores", filters=[("recording_id", "==", k)])
@@ -60,12 +60,12 @@ def draw(
     return file
 
 # %% ../nbs/demo.ipynb #fd32fcc7
-def _check_begun(run, data, **asked): # `models/<model_name>`; folder of the data; settings by their flags
-    if not (run/"config.json").exists(): return
-    begun = load_dict(data/"forest.json", "choose another --out") | dict(epochs=load_config(run).epochs)
+def _check_begun(folder, data, **asked): # `models/<model_name>`; folder of the data; settings by their flags
+    if not (folder/"config.json").exists(): return
+    begun = load_dict(data/"forest.json", "choose another --out") | dict(epochs=load_config(folder).epochs)
     for k, v in asked.items():
         if v and begun.get(k, v) != v:
-            raise InputError(f"{run} was trained with {k}={begun[k]}, now {v}: choose another --out")
+            raise InputError(f"{folder} was trained with {k}={begun[k]}, now {v}: choose another --out")
 
 @command
 def rfcx_demo(

@@ -244,13 +244,13 @@ def _only(file, df, columns): # Raise if `df`, read from `file`, has other colum
 
 # %% ../nbs/01b_folds.ipynb #52da2e2f
 def read_folds(
-    run,     # `models/<model_name>`
+    folder,  # `models/<model_name>`
     n_folds):# Number of folds of the run
     "The rows of `folds.csv`, checked; no rows if the run has not begun. Raises `InputError`."
-    f = Path(run)/"folds.csv"
+    f = Path(folder)/"folds.csv"
     if not f.exists():
         files = "weights.safetensors", "checkpoint.safetensors", "recordings.csv"
-        begun = [o for k in files for o in sorted(Path(run).glob(f"fold*/{k}"))]
+        begun = [o for k in files for o in sorted(Path(folder).glob(f"fold*/{k}"))]
         if not begun: return pd.DataFrame(dict(recording_id=[], fold=np.array([], int), group=[]))
         raise InputError(f"{f} does not exist, but {begun[0]} does: without it no one can tell which recordings are "
                          "held out. Put the file back, or train again under another --model_name")
@@ -311,11 +311,11 @@ def box_digests(
 
 # %% ../nbs/01b_folds.ipynb #fc280ff9
 def learned(
-    run,   # `models/<model_name>`
+    folder, # `models/<model_name>`
     fold,  # A fold whose training has begun
     table):# Rows of `folds.csv`
     "Rows (`recording_id`, `group`, `boxes`) of the recordings that network `fold` learns from; raises `InputError`."
-    f = Path(run)/f"fold{fold}"/"recordings.csv"
+    f = Path(folder)/f"fold{fold}"/"recordings.csv"
     if not f.exists():
         raise InputError(f"{f} does not exist, which names the recordings that fold {fold} has learned from: "
                          f"put it back, or remove {f.parent} and train that fold again")
@@ -332,26 +332,26 @@ def learned(
 
 # %% ../nbs/01b_folds.ipynb #dcb10fd2
 def begin_fold(
-    run,      # `models/<model_name>`
+    folder,   # `models/<model_name>`
     fold,     # The fold to hold out
     table,    # Rows of `folds.csv`
     ids,      # Recordings with something to learn from
     boxes=()):# `box_digests` of all recordings
     "Set of recordings that network `fold` learns from, written when its training begins and read when it goes on."
-    f = Path(run)/f"fold{fold}"/"recordings.csv"
+    f = Path(folder)/f"fold{fold}"/"recordings.csv"
     if not f.exists():
         rows = table.loc[(table.fold != fold) & table.recording_id.isin(set(ids)), ["recording_id", "group"]]
         digests = dict(boxes)
         write_csv(rows.assign(boxes=[digests.get(k, NO_BOXES) for k in rows.recording_id]), f)
-    return set(learned(run, fold, table).recording_id)
+    return set(learned(folder, fold, table).recording_id)
 
 # %% ../nbs/01b_folds.ipynb #128bf333
 def held_out(
-    run,   # `models/<model_name>`
+    folder, # `models/<model_name>`
     folds, # Folds that are trained
     table):# Rows of `folds.csv`
     "Dict of recording id to the tuple of networks that have learned from no recording of its group."
-    seen = {k: set(learned(run, k, table)["group"]) for k in folds}
+    seen = {k: set(learned(folder, k, table)["group"]) for k in folds}
     return {r: tuple(k for k in folds if g not in seen[k]) for r, g in zip(table.recording_id, table["group"])}
 
 # %% ../nbs/01b_folds.ipynb #29a48050
@@ -390,7 +390,7 @@ def _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers): # For `fo
 
 # %% ../nbs/01b_folds.ipynb #a94a4ca9
 def fold_boxes(
-    run,            # `models/<model_name>`
+    folder,         # `models/<model_name>`
     path,           # Folder laid out like Kaggle's
     boxes,          # Box table of the recordings that can be read
     n_folds,        # Number of folds
@@ -400,12 +400,12 @@ def fold_boxes(
     extend=True):   # Write a row for each recording without one? Else it is left out
     "`boxes` with the columns `fold` and `group` of `folds.csv`; recordings without a row get one. Raises `InputError`."
     ids = {*boxes.recording_id, *more}
-    with working(run, "rfcx_nb", wait=True) if extend else nullcontext():
-        table = read_folds(run, n_folds)
+    with working(folder, "rfcx_nb", wait=True) if extend else nullcontext():
+        table = read_folds(folder, n_folds)
         new = ids - set(table.recording_id)
-        if new and extend: table = _add_rows(run, path, boxes, table, ids, n_folds, seed, n_workers)
+        if new and extend: table = _add_rows(folder, path, boxes, table, ids, n_folds, seed, n_workers)
     row = table.set_index("recording_id")
-    why = "is a copy of recordings in two folds of this run" if extend else f"has no row in {Path(run)/'folds.csv'}"
+    why = "is a copy of recordings in two folds of this run" if extend else f"has no row in {Path(folder)/'folds.csv'}"
     for k in sorted(ids - set(row.index)): print(f"left out: {printable(k)} {why}")
     boxes = boxes[boxes.recording_id.isin(row.index)]
     return boxes.assign(**{c: row[c].reindex(boxes.recording_id).to_numpy() for c in ("fold", "group")})

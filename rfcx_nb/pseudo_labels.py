@@ -127,11 +127,11 @@ def _train_round(
 
 # %% ../nbs/07_pseudo_labels.ipynb #ef5a82bf
 def check_soft_teacher(
-    run, # `models/<model_name>`
+    folder, # `models/<model_name>`
     cfg):# Its `RunConfig`
     "Raise `InputError` if its scores cannot be soft labels."
     if not cfg.objective.masked:
-        raise InputError(f"{run} was trained with loss {cfg.loss}, for which what is unknown is absent: soft labels "
+        raise InputError(f"{folder} was trained with loss {cfg.loss}, for which what is unknown is absent: soft labels "
                          "need a run with loss bce")
 
 @command

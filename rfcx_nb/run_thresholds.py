@@ -37,18 +37,18 @@ def default_thresholds(
 # %% ../nbs/03h_run_thresholds.ipynb #94f0ff11
 def write_thresholds(
     table, # DataFrame with the columns `THRESHOLD_COLS`
-    run):  # `models/<model_name>`
+    folder): # `models/<model_name>`
     "Write `thresholds.csv` of a run: thresholds rounded down to six digits, so that the box at one stays above it."
     exact = table[["slope", "intercept"]] # rounded, they would move all scores
     lower = np.floor(table.threshold.astype(float)*1e6 + 1e-6)/1e6
-    write_csv(table.round(6).assign(threshold=lower, **exact), Path(run)/"thresholds.csv")
+    write_csv(table.round(6).assign(threshold=lower, **exact), Path(folder)/"thresholds.csv")
 
 # %% ../nbs/03h_run_thresholds.ipynb #d6291aa9
 def read_thresholds(
-    run, # `models/<model_name>`
+    folder, # `models/<model_name>`
     n):  # Number of its species
     "Thresholds of a run, a row per species in the order of `species_id`; raises `InputError` with row and column."
-    f, share, count = Path(run)/"thresholds.csv", Number(0, 1, empty=True), Number(0, integer=True)
+    f, share, count = Path(folder)/"thresholds.csv", Number(0, 1, empty=True), Number(0, integer=True)
     if not f.exists():
         raise InputError(f"{f} does not exist: rfcx_validate makes it from the boxes that the run was trained with")
     kinds = dict(species_id=count, species=str, low=Number(0, empty=True), high=Number(0, empty=True), confirmed=count,

@@ -167,11 +167,11 @@ class RunEar(Ear):
 # %% ../nbs/09_search.ipynb #5d6c15dd
 def get_ear(
     name,  # template, run, a key of `ENCODERS`, or an ONNX file of Perch 2
-    run=None,  # `models/<model_name>`, for run
+    folder=None, # `models/<model_name>`, for run
     sample_rate=32_000): # In Hz, for template
     "The `Ear` of that name; raises `InputError` if there is none."
     if name == "template": return TemplateEar(sample_rate)
-    if name == "run": return RunEar(run, default_device())
+    if name == "run": return RunEar(folder, default_device())
     if encoder_class(name): return EncoderEar(name)
     raise InputError(f"ear is {name}: it should be template, run, {', '.join(ENCODERS)}, or a file perch_v2.onnx")
 

@@ -257,9 +257,9 @@ def machine_name():
     n = plural(torch.get_num_threads(), "thread")
     return f"{cpu_name()}, {n}, torch {torch.__version__}, rfcx_nb {__version__}{onnx}"
 
-def read_choices(run): # `models/<model_name>`
+def read_choices(folder): # `models/<model_name>`
     "Dict of machine to backend in `backends.json`; empty if it cannot be read."
-    try: res = load_json(Path(run)/"backends.json")
+    try: res = load_json(Path(folder)/"backends.json")
     except (InputError, OSError): return {}
     return {k: v for k, v in res.items() if v in BACKENDS} if isinstance(res, dict) else {}
 

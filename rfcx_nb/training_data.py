@@ -66,12 +66,12 @@ def run_species(
 
 # %% ../nbs/03i_training_data.ipynb #7e585831
 def names_of(
-    run, # `models/<model_name>`
+    folder, # `models/<model_name>`
     n):  # Number of its species
     "Names of the species of a run, `s0`, `s1` ... if it has none, and the file that holds them."
-    own, table = Path(run)/"species.csv", Path(run)/"thresholds.csv"
-    if own.exists() or not table.exists(): return species_names(run, n), own
-    return list(read_thresholds(run, n).species), table
+    own, table = Path(folder)/"species.csv", Path(folder)/"thresholds.csv"
+    if own.exists() or not table.exists(): return species_names(folder, n), own
+    return list(read_thresholds(folder, n).species), table
 
 def join_names(
     a,     # Names of the species, and the file that holds them
@@ -85,20 +85,20 @@ def join_names(
 
 # %% ../nbs/03i_training_data.ipynb #61bab9f9
 def run_names(
-    run,  # `models/<model_name>`
+    folder, # `models/<model_name>`
     path, # Folder laid out like Kaggle's
     n):   # Number of species
     "Names of the run's species, or those of the data where it has none; raises `InputError` if they differ."
-    own, data = names_of(run, n), as_path(path)/"species.csv"
+    own, data = names_of(folder, n), as_path(path)/"species.csv"
     remedy = f"give the data that the run was trained with; if the species was renamed, rename it in {own[1]} too"
     return join_names(own, (species_names(path, n), data), remedy)
 
 def keep_names(
-    run,  # `models/<model_name>`
+    folder, # `models/<model_name>`
     path, # Folder laid out like Kaggle's
     n):   # Number of species
     "Write `species.csv` of a run when it begins, if there are names. Raises `InputError` as `run_names`."
-    names, f = run_names(run, path, n), Path(run)/"species.csv"
+    names, f = run_names(folder, path, n), Path(folder)/"species.csv"
     if f.exists() or names == [f"s{k}" for k in range(n)]: return
     write_csv(pd.DataFrame(dict(species_id=range(n), name=names)), f)
 
@@ -227,10 +227,10 @@ def load_training_data(
     cfg,       # `RunConfig`
     waves,     # Wave store
     n_workers, # Processes that decode
-    run=None): # `models/<model_name>`, whose names of the species must be those of the data; not compared if None
+    folder=None): # `models/<model_name>`, whose names of the species must be those of the data; not compared if None
     "The `TrainingData` of a run, decoded; prints what is left out. Raises `InputError` if nothing can be read."
     cfg, boxes = replace(cfg, species=run_species(path, cfg)), read_boxes(path)
-    if run: run_names(run, path, len(cfg.species))
+    if folder: run_names(folder, path, len(cfg.species))
     if len(cfg.species) == 1 and not cfg.objective.masked:
         raise InputError(f"loss {cfg.loss} learns which species is the loudest, and the tables have one species: give "
                          "--loss bce")
