@@ -41,7 +41,7 @@ _PIXELS, _PLACE = (330, 128), (26, 4) # Of the spectrogram; its left upper corne
 _MAGMA = matplotlib.colormaps["magma"](range(256), bytes=True)[:, :3]
 
 def _jpeg(x, sr, top): # (n,) samples; Hz; highest frequency drawn, in Hz
-    hz, (width, height) = 30*min(top/2000, 1)*max(top/24_000, 1), _PIXELS # what is told apart
+    hz, width = 30*min(top/2000, 1)*max(top/24_000, 1), _PIXELS[0] # what is told apart
     n = max(2**int(np.log2(sr/hz)), 16)
     starts = np.linspace(0, len(x) - 1, width).astype(int)
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(x, (n//2, n)), n)[starts]
