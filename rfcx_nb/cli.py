@@ -196,7 +196,7 @@ def check(
         if p.kind == p.VAR_KEYWORD: p.annotation(**{k: v for k, v in kw.items() if k not in ps})
 
 # %% ../nbs/cli.ipynb #ee918fea
-STOPPED = "stopped. What is finished is kept: the same command goes on from there."
+STOPPED = "stopped. What is finished is kept: give the same command again."
 
 def _prepare(f, argv): # A command, or its name; words -> (function, args, kw); the module of a name is imported
     from rfcx_nb.core import InputError

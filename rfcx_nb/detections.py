@@ -7,11 +7,13 @@ __all__ = ['DETECTION_COLS', 'WRITERS', 'Merged', 'merge_windows', 'detect', 'Wr
            'can_report', 'detection_thresholds', 'kept_scores', 'rfcx_detect']
 
 # %% ../nbs/06_detections.ipynb #f54496b2
+from . import __version__
 from .annotations import write_audacity, write_csv, write_per_recording, write_raven
 from .backends import check_backend
 from .cli import command
 from .core import atomic_write, InputError, local_path, MISSING, plural, printable, progress, save_json, working
 from .metrics import RATE_COLS
+from .parallel import parallel_map
 from .run_thresholds import field_thresholds
 from .runs import load_run, run_folder
 from .scores import (checked_sources, finest_scores, GAP, read_note, read_settings, read_source, Scores,
@@ -149,9 +151,14 @@ def write_detections(
             print(f"  {out/k} was changed by hand, or is of an earlier version: it is {moved} now")
 
 # %% ../nbs/06_detections.ipynb #7cb287cc
-def _detect_all(parts, table, activation, gap, min_length): # Recording id to file of scores; else as for `detect`
-    files = progress(parts.values(), len(parts), "detect") # a file at a time
-    return pd.concat([detect(pd.read_parquet(f), table, activation, gap, min_length) for f in files], ignore_index=True)
+def _detect_part(i, file, *how): # Its number; file of scores; as for `detect`
+    return i, detect(pd.read_parquet(file), *how)
+
+def _detect_all(parts, n_workers, *how): # Recording id to file of scores; processes; as for `detect`
+    jobs = [(i, f, *how) for i, f in enumerate(parts.values())]
+    n = n_workers if len(jobs) >= 500 else 0 # for fewer it takes as long to start processes
+    found = dict(progress(parallel_map(_detect_part, jobs, n), len(jobs), "detect"))
+    return pd.concat([found[i] for i in range(len(jobs))], ignore_index=True)
 
 # %% ../nbs/06_detections.ipynb #18acdd11
 def can_report(t): # Thresholds of a run, perhaps with what was heard in the field
@@ -247,7 +254,8 @@ def _note(run, out, parts, table, gap, min_length, left): # Folders; files of sc
     limit = t.threshold.where(can_report(t))
     used = limit.astype(object).where(limit.notna(), None).to_dict() # JSON has no nan
     band = {s: [low, high] for s, low, high in zip(t.index, t.low.astype(float), t.high.astype(float))}
-    how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, band=band, left_out=left)
+    how = dict(run=str(run), gap=gap, min_length=min_length, threshold=used, band=band, left_out=left,
+               scores=read_settings(Path(out)/"scores"), version=__version__)
     known = field.dropna(how="all")
     if not len(known): return how
     if min_length > 0 or gap != GAP:
@@ -291,7 +299,9 @@ def rfcx_detect(
         else:
             _check_widths(windows.widths, out/"scores")
             p = kept_scores(run, out)
-        df, used = _detect_all(p.parts, table, run.activation, gap, min_length), set(p.parts.values())
+        df = _detect_all(p.parts, n_workers, table, run.activation, gap, min_length)
+        used = set(p.parts.values())
+        (p.store.folder/UNLISTED).touch() # until the note below is of the tables again
         write_detections(df, out, formats)
         left = sorted(f.name for f in p.store.folder.glob("*.parquet") if f not in used)
         save_json(_note(folder, out, p.parts, table, gap, min_length, left), out/"detections.json")

@@ -49,8 +49,8 @@ def match_events(
     d = detections.reset_index(drop=True).assign(right=False)
     e = events.reset_index(drop=True).assign(found=False, score=np.nan)
     calls, least = dict(list(e.groupby(["recording", "species"]))), overlap - 1e-6 # times have rounding errors
-    for k, g in d.groupby(["recording", "species"]):
-        if k not in calls: continue
+    where = pd.MultiIndex.from_frame(d[["recording", "species"]]).isin(list(calls)) # in the others there is no call
+    for k, g in d[where].groupby(["recording", "species"]):
         c = calls[k]
         d.loc[g.index, "right"] = covered(g.start.to_numpy(), g.end.to_numpy(), c.start, c.end) >= least
         touch = (g.start.to_numpy() < c.end.to_numpy()[:, None]) & (g.end.to_numpy() > c.start.to_numpy()[:, None])

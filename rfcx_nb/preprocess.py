@@ -46,6 +46,8 @@ def _check_header(f, path): # An open `SoundFile`; its file
     if f.samplerate < MIN_RATE:
         raise InputError(f"{name}: its header says {plural(f.samplerate, 'sample')} per second, "
                          "fewer than any recorder takes")
+    if f.frames < (said := _header_frames(f)) and f.frames:
+        raise InputError(f"{name}: ends after {f.frames/f.samplerate:.1f} of {said/f.samplerate:.1f} s")
     if f.format == "OGG": _check_ogg(path)
 
 def _check_ogg(path): # Raise if an Ogg stream was cut short, or joined to another

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FILENAME_TIME', 'SOUNDTRAP', 'CLOCK_YEARS', 'AUDIOMOTH_COMMENT', 'OFFSET', 'COMMENT_OFFSET', 'DAY', 'MONTH',
-           'RECORDING_COLS', 'name_time', 'clock_was_set', 'own_time', 'comment', 'start_time', 'utc_offset',
+           'RECORDING_COLS', 'PLACE', 'name_time', 'clock_was_set', 'own_time', 'comment', 'start_time', 'utc_offset',
            'local_start', 'has_guano', 'read_guano', 'site_folders', 'site_of', 'sites_of', 'durations', 'path_parts',
            'matcher', 'other_folders', 'tell_moved', 'read_recordings', 'recording_start', 'recordings_table',
            'unknown']
@@ -295,6 +295,8 @@ def read_recordings(
     return by.loc[[where[k] for k in ids]].set_axis(pd.Index(ids, name="recording"))
 
 # %% ../nbs/00a_recordings.ipynb #49762718
+PLACE = re.compile(r"\[([+-]\d+\.\d+)([+-]\d+\.\d+)\]") # Latitude and longitude in a name, as of a BAR of Frontier Labs
+
 def recording_start(
     name, # Recording id
     file):# Its audio file
@@ -318,6 +320,7 @@ def recordings_table(
     for k in progress(sizes, len(sizes), "times"):
         start, offset, guano = recording_start(k, files[k])
         o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0], top=sizes[k][1])
+        o |= {c: float(x) for c, x in zip(("latitude", "longitude"), (PLACE.findall(k) or [()])[0])}
         o |= {c: guano[c] for c in ("latitude", "longitude") if c in guano}
         row = {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
         if "start" in row: o["utc_offset"] = None # that of a name is not the offset of another start

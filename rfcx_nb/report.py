@@ -51,8 +51,8 @@ def sample_for_review(
                  day=_firsts(df.time.dt.floor("3h").dt.strftime("%H").fillna("")),
                  sites=_firsts((df.site + at).where(at != "", df.site))[:4*each],
                  next=i[(df.get("chosen", pd.Series("", df.index)) != "").to_numpy()])
-    queues = [tuple(k for k, rows in picks.items() if o in rows) for o in i]
-    return df.assign(queues=queues)[np.array([len(o) > 0 for o in queues], bool)]
+    rows = np.unique(np.concatenate(list(picks.values()))).astype(int)
+    return df.iloc[rows].assign(queues=[tuple(k for k, o in picks.items() if r in o) for r in rows])
 
 # %% ../nbs/06a_report.ipynb #8fec3eb4
 def bar_svg(

@@ -204,8 +204,8 @@ class Scores(Parts):
             raise InputError(f"{self.folder} holds scores of {was}, which is still there, and not of {data}: choose "
                              "another --out, or take the first again if the second is a copy of it")
         if diff:
-            raise InputError(f"{self.folder} holds scores made with {'; '.join(diff)}: choose another --out, or remove "
-                             "that folder")
+            raise InputError(f"{self.folder} holds scores made with {'; '.join(diff)}: choose another --out, or move "
+                             "that folder away")
         self.folder.mkdir(parents=True, exist_ok=True)
         if kept != settings: save_json(settings, self.settings_file)
         if keep: (self.folder/"_keep").touch()

@@ -8,10 +8,11 @@ __all__ = ['effort', 'place_detections', 'rates', 'present_species', 'effort_mat
            'field_rates', 'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
+from . import __version__
 from .annotations import write_csv
 from .cli import command
 from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, local_path, plural,
-                          printable, read_csv_table, working)
+                          printable, read_csv_table, save_json, working)
 from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, rate_text, RECALL_COLS
 from .plot import panels
 from .recordings import has_guano, read_recordings, recordings_table, sites_of, unknown
@@ -246,7 +247,8 @@ def field_rates(folder): # Folder that `rfcx_detect` wrote
 
 # %% ../nbs/10_survey.ipynb #f46cc119
 def _write_table(df, file): # Table; path without its ending
-    text = {"start": df.start.map(lambda t: t.isoformat(" "), na_action="ignore")} if "start" in df else {}
+    text = {c: df[c].map(lambda t: t.isoformat(" "), na_action="ignore")
+            for c in ("start", "time") if c in df and df[c].dtype.kind == "M"}
     write_csv(df.assign(**text), file.with_suffix(".csv")) # a start at midnight keeps its time of day
     with atomic_write(file.with_suffix(".parquet")) as f: df.to_parquet(f, index=False)
 
@@ -404,6 +406,10 @@ def rfcx_survey(
         deaf = out_of_range(df, read_note(path).get("band", {}))
         own = {s: effort(df[~o], zone) for s, o in deaf.items()}
         summary = _write_survey(df, d, e, counts, field, rule, names, path/"survey", own)
+        placed = d.drop(columns=["began", "date"]).assign(file=d.recording.map(files).astype(str))
+        _write_table(placed, path/"survey"/"detections")
+        save_json(dict(k=k, floor=floor, within=within, timezone=timezone, site=site, table=str(table),
+                       version=__version__), path/"survey"/"survey.json")
     _tell_recordings(df, files, len(failed) + len(bad), len(found) - len(d), deaf)
     _tell_species(summary, field, sorted(set(limits) - set(names)), rule)
     if rule:
