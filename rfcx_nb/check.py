@@ -12,11 +12,11 @@ __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips
 from .annotations import VERDICTS, write_csv
 from .cli import command
 from .core import (atomic_write, existing_path, file_name, InputError, is_hidden, load_dict, local_path,
-                          MISSING, Number, plural, progress, raise_bad_rows, read_csv_table, sanitize, save_json,
-                          working)
+                          MISSING, Number, plural, raise_bad_rows, read_csv_table, sanitize, save_json, working)
 from .detections import kept_scores
 from .media import with_media
 from .metrics import rate_text
+from .parallel import ordered_map
 from .plot import panels
 from .report import recordings_of
 from .review import review_page
@@ -41,21 +41,24 @@ class Season:
     x:np.ndarray         # (n, n_species) float32 log-odds
     sources:dict         # Recording id to what its scores were made from, as `Scores` notes it
 
+def _read_part(k, file, activation, columns): # Recording id; file of its scores -> windows, log-odds, source
+    df = pd.read_parquet(file)
+    source = list(df.attrs.get("source", ()))
+    df = finest_scores(df, activation).sort_values("start", kind="stable")
+    windows = df[["start", "end"]].astype(np.float32).assign(recording=k)
+    return windows, df[species_of(df)].to_numpy(np.float32)[:, columns], source
+
 def read_season(
     parts,     # Recording id to the file of its scores
     activation,# What turns logits into scores
     columns):  # Numbers of the species wanted
     "The `Season` in kept scores. It holds 12 bytes per window, and 4 more per species."
-    rows, xs, sources = [], [], {}
-    for k in progress(sorted(parts), len(parts), "scores"):
-        df = pd.read_parquet(parts[k])
-        sources[k] = list(df.attrs.get("source", ()))
-        df = finest_scores(df, activation).sort_values("start", kind="stable")
-        rows.append(df[["start", "end"]].astype(np.float32).assign(recording=k))
-        xs.append(df[species_of(df)].to_numpy(np.float32)[:, columns])
+    names = sorted(parts)
+    jobs = [(k, parts[k], activation, columns) for k in names]
+    rows, xs, sources = zip(*ordered_map(_read_part, jobs, desc="scores"))
     windows = pd.concat(rows, ignore_index=True)
     return Season(windows.assign(recording=windows.recording.astype("category"))[["recording", "start", "end"]],
-                  np.concatenate(xs), sources)
+                  np.concatenate(xs), dict(zip(names, sources)))
 
 # %% ../nbs/09c_check.ipynb #d015922e
 def clips_of(

@@ -11,9 +11,9 @@ from . import __version__
 from .annotations import write_audacity, write_csv, write_per_recording, write_raven
 from .backends import check_backend
 from .cli import command
-from .core import atomic_write, InputError, local_path, MISSING, plural, printable, progress, save_json, working
+from .core import atomic_write, InputError, local_path, MISSING, plural, printable, save_json, working
 from .metrics import RATE_COLS
-from .parallel import parallel_map
+from .parallel import ordered_map
 from .run_thresholds import field_thresholds
 from .runs import load_run, run_folder
 from .scores import (checked_sources, finest_scores, GAP, read_note, read_settings, read_source, Scores,
@@ -151,14 +151,12 @@ def write_detections(
             print(f"  {out/k} was changed by hand, or is of an earlier version: it is {moved} now")
 
 # %% ../nbs/06_detections.ipynb #7cb287cc
-def _detect_part(i, file, *how): # Its number; file of scores; as for `detect`
-    return i, detect(pd.read_parquet(file), *how)
+def _detect_part(file, *how): # File of scores; as for `detect`
+    return detect(pd.read_parquet(file), *how)
 
 def _detect_all(parts, n_workers, *how): # Recording id to file of scores; processes; as for `detect`
-    jobs = [(i, f, *how) for i, f in enumerate(parts.values())]
-    n = n_workers if len(jobs) >= 500 else 0 # for fewer it takes as long to start processes
-    found = dict(progress(parallel_map(_detect_part, jobs, n), len(jobs), "detect"))
-    return pd.concat([found[i] for i in range(len(jobs))], ignore_index=True)
+    found = ordered_map(_detect_part, [(f, *how) for f in parts.values()], n_workers, "detect")
+    return pd.concat(found, ignore_index=True)
 
 # %% ../nbs/06_detections.ipynb #18acdd11
 def can_report(t): # Thresholds of a run, perhaps with what was heard in the field
