@@ -232,7 +232,7 @@ def write_csv(
 
 # %% ../nbs/01a_annotations.ipynb #2239ae8b
 def is_safe_id(k): # Recording id
-    "Is it a place below a folder, on any system?"
+    "True if `k` is a place below a folder, on any system."
     return (bool(k) and "\0" not in k and not os.path.isabs(k) and ".." not in re.split(r"[/\\]", k)
             and not re.match("[A-Za-z]:", k))
 

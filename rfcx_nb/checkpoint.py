@@ -21,7 +21,7 @@ import fastai.callback.schedule # it adds fit_one_cycle to Learner
 
 # %% ../nbs/03k_checkpoint.ipynb #8c39e26a
 def is_finite(sd): # Dict of name to tensor
-    "Are all numbers of `sd` finite?"
+    "True if all numbers of `sd` are finite."
     return all(bool(v.isfinite().all()) for v in sd.values() if v.is_floating_point())
 
 class StopIfNotFinite(Callback):
@@ -67,7 +67,7 @@ class Checkpoint(Callback):
 
     @property
     def validates(self):
-        "Are the held-out crops scored after this epoch?"
+        "True if the held-out crops are scored after this epoch."
         return (self.n_epoch - 1 - self.epoch) % max(self.n_epoch//8, 1) == 0
 
     def before_validate(self):

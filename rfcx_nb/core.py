@@ -200,7 +200,7 @@ def atomic_write(
 
 # %% ../nbs/core.ipynb #a4b6873d
 def is_running(pid): # Number of a process of this computer
-    "Is there a process of this number?"
+    "True if there is a process of this number."
     try: os.kill(pid, 0)
     except ProcessLookupError: return False
     except PermissionError: pass # it belongs to another user
@@ -343,7 +343,7 @@ def read_text(
 
 def find_separator(
     head): # The line with the names of the columns
-    "What stands between the columns: a comma, a semicolon or a tab."
+    "Separator of the columns: a comma, a semicolon or a tab."
     return max(",;\t", key=head.count)
 
 def _parse_csv(text, file, what): # Text of a csv file -> table of text without empty rows (row k: index k-2), separator

@@ -11,7 +11,7 @@ from . import __version__
 from .annotations import write_audacity, write_csv, write_per_recording, write_raven
 from .backends import check_backend
 from .cli import command
-from .core import atomic_write, InputError, local_path, MISSING, plural, printable, save_json, working
+from .core import atomic_write, InputError, local_path, MISSING, plural, printable, progress, save_json, working
 from .metrics import RATE_COLS
 from .parallel import ordered_map
 from .run_thresholds import field_thresholds
@@ -81,7 +81,7 @@ def _write_parquet(df, file): # Detections; where they go
 
 @dataclass(frozen=True)
 class Writer:
-    "How detections are written."
+    "A format of detections: how and where it is written."
     write:callable          # (detections, file)
     name:str                # Of the file, or, if there is one per recording, its ending
     per_recording:bool=False# A folder with a file per recording?
@@ -205,7 +205,7 @@ def kept_scores(
                          "prediction with --save_preds")
     if settings.get("weights") != run.digests(): raise InputError(_not_made_by(run, store.folder, note.get("run")))
     parts = {}
-    for f in files:
+    for f in progress(files, len(files), "kept scores"):
         try:
             df, _ = store.read(f)
             if store.path(df.recording_id[0]) != f: raise ValueError("the file of another recording")

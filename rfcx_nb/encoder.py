@@ -154,7 +154,7 @@ def encoder_class(
 
 def has_classes(
     name): # As for `encoder_class`
-    "Has the encoder classes of its own that can be used?"
+    "True if the encoder has classes of its own that can be used."
     return encoder_class(name).class_layer is not Encoder.class_layer
 
 # %% ../nbs/03b_encoder.ipynb #a9bee049
@@ -191,7 +191,7 @@ def _digest(make, name): # As for `_made`; a checksum of what it computes
 
 def encoder_label(
     name): # As for `encoder_class`
-    "What its folders are called: its name, with a checksum for one of your own, or its file's name and size."
+    "Name for folders: that of the encoder, with a checksum for one of your own, or its file's name and size."
     make = encoder_class(name)
     if make is BirdNET: return name
     if name in ENCODERS: return f"{name}-{_digest(make, name)}"

@@ -28,7 +28,7 @@ QUERY_COLS = ["recording", "start", "end", "low", "high", "species", "is_tp", "r
 MAX_SECONDS = 30 # Longest call that is looked for
 
 def is_clip(query): # As for `read_query`
-    "Is it a sound file?"
+    "True if it is a sound file."
     return as_path(query).suffix.lower() in AUDIO_EXTS
 
 def read_clip(

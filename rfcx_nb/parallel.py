@@ -193,7 +193,7 @@ def file_fingerprint(src): # A file, perhaps a broken link
 def same_content(
     then,# From `file_fingerprint`; of earlier versions without a checksum
     now):# The same
-    "Are two files the same except for the time of writing, as a copy is?"
+    "True if two files are the same except for the time of writing, as a copy is."
     return then[0] == now[0] and (len(then) < 3 or then[2] == now[2])
 
 # %% ../nbs/parallel.ipynb #2cd74ca5
@@ -252,11 +252,11 @@ def get(self:Parts,
 def is_done(self:Parts,
     k,   # Recording id
     src):# Its file
-    "Is there a result that can be used?"
+    "True if there is a result that can be used."
     return self.get(k, src) is not None
 
 @patch
 def todo(self:Parts,
     files): # Dict of recording id to file
     "The part of `files` without a result that can be used."
-    return {k: f for k, f in files.items() if not self.is_done(k, f)}
+    return {k: f for k, f in progress(files.items(), len(files), "kept results") if not self.is_done(k, f)}

@@ -198,7 +198,7 @@ def is_wave(
     file,    # A `.npy` file, perhaps missing or damaged
     samples, # Number of samples it should hold
     dtype):  # "int16" or "float32"
-    "Is `file` a complete wave of that length and type, by its header and its size?"
+    "True if `file` is a complete wave of that length and type, by its header and its size."
     try: x = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError): return False
     return isinstance(x, np.ndarray) and x.shape == (samples,) and x.dtype == dtype

@@ -105,7 +105,7 @@ def local_start(
 
 # %% ../nbs/00a_recordings.ipynb #386a7fc0
 def has_guano(file): # WAV file
-    "Is there GUANO at its beginning or its end, where recorders put it? Not asked of a file in a bucket."
+    "True if there is GUANO at its beginning or its end, where recorders put it; False for a file in a bucket."
     if not isinstance(file, (str, Path)): return False # over a network that takes too long
     with open(file, "rb") as f:
         begin, size = f.read(2**16), f.seek(0, 2)
@@ -175,7 +175,7 @@ def _fold(s): # A name -> in small letters, and accented letters in one form
     return normalize("NFC", s.casefold())
 
 def path_parts(name): # Any path, as any system writes it
-    "Its stem and folders, from the last to the first, in small letters."
+    "Stem and folders of a path, from the last to the first, in small letters."
     o = [s for s in re.split(r"[/\\]", _fold(name)) if s not in ("", ".")][::-1]
     if o and "." in o[0] and "." + o[0].rsplit(".", 1)[1] in AUDIO_EXTS: o[0] = o[0].rsplit(".", 1)[0]
     return o

@@ -156,7 +156,7 @@ def read_prevalence(
 # %% ../nbs/03h_run_thresholds.ipynb #fc2f0477
 @patch(as_prop=True)
 def thresholds(self:Run):
-    "Its thresholds, `THRESHOLD_COLS`; a species without a band has that of the sound. Raises `InputError`."
+    "Thresholds of the run, `THRESHOLD_COLS`; a species without a band has that of the sound. Raises `InputError`."
     t = read_thresholds(self.path, len(self.species))
     return t.fillna(dict(low=self.cfg.fmin, high=self.cfg.fmax_hz))
 

@@ -190,7 +190,7 @@ class Run:
 
     @property
     def net(self):
-        "Its first network, where one stands for all."
+        "The first network, where one stands for all."
         return next(iter(self.nets.values()))
 
     @property

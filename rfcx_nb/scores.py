@@ -114,7 +114,7 @@ def read_note(out): # Folder of detections
     return load_dict(Path(out)/"detections.json", "remove it")
 
 def read_source(file): # A table of scores
-    "What its scores were made from, as `Scores` notes it; empty if nothing says so."
+    "What the scores were made from, as `Scores` notes it; empty if that is not known."
     try: return json.loads((read_schema(file).metadata or {})[b"PANDAS_ATTRS"]).get("source", [])
     except (OSError, KeyError, ValueError): return [] # pyarrow's error for what is no parquet file is a ValueError
 
@@ -163,7 +163,7 @@ class Scores(Parts):
 
     def source(self,
         src): # File of the recording
-        "Its fingerprint and suffix; `other_sound` compares the fingerprints only if the suffix is the same."
+        "Fingerprint and suffix of a recording; `other_sound` compares fingerprints only if the suffix is the same."
         return [*super().source(src), src.suffix.lower()]
 
     def write(self,
@@ -185,7 +185,7 @@ class Scores(Parts):
     def get(self,
         k,   # Recording id
         src):# Its audio file
-        "Its scores table; None if it is missing, damaged, or was made from another file."
+        "Scores table of a recording; None if it is missing, damaged, or was made from another file."
         df = super().get(k, src)
         return df if df is not None and (df.recording_id == k).all() else None
 
@@ -212,7 +212,7 @@ class Scores(Parts):
 
     @property
     def kept(self):
-        "Has a command asked that the folder be kept?"
+        "True if a command has asked to keep the folder."
         return (self.folder/"_keep").exists()
 
     def remove(self,

@@ -192,7 +192,7 @@ def cross_correlation(
 # %% ../nbs/09_search.ipynb #6c57ee4f
 @dataclass
 class Example:
-    "What an ear has of a box."
+    "Part of a map that belongs to a box."
     rows:slice        # Of the map
     patch:torch.Tensor# (rows, k, channels)
     low:float         # Hz

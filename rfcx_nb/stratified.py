@@ -194,7 +194,7 @@ MIN_CLIPS, WANTED = 10, .05 # Judged clips above a threshold; half of the interv
 def more_clips(
     half,# Half of the interval's width now
     n):  # Clips judged so far
-    "How many more clips make the interval ±.05."
+    "Number of further clips that would make the interval ±.05."
     return int(np.ceil(n*max((half/WANTED)**2 - 1, 0))) if np.isfinite(half) else 0
 
 def choose_threshold(

@@ -54,7 +54,7 @@ def fixed_steps(
 # %% ../../nbs/ablation.ipynb #a0e489bd
 @dataclass
 class Ablation:
-    "What all rows have in common."
+    "Settings that all rows have in common."
     path:Path          # Folder laid out like Kaggle's, with test_truth.csv
     out:Path           # Where runs, predictions and ablation.csv go
     steps:int          # Batches of 16 that each network learns from
@@ -102,7 +102,7 @@ class Results:
     def has(self,
         row,   # Name of a row
         seed): # Its seed
-        "Is this row measured?"
+        "True if this row has been measured."
         return ((self.df.row == row) & (self.df.seed == seed)).any()
     def add(self,
         *values): # One for each of `COLUMNS`
