@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 ROOT, LIB = Path(__file__).resolve().parents[1], "rfcx_nb"
-GROUND, TOOLS = ("core", "cli", "parallel", "distributed", "plot", "tflite"), ("forest", "demo")
+GROUND, TOOLS = ("core", "tables", "cli", "parallel", "distributed", "plot", "tflite"), ("forest", "demo")
 WIDTH, LONG, MANY = 120, 30, 7 # characters of a line; lines of a function; parameters of a function
 FUNC = ast.FunctionDef, ast.AsyncFunctionDef
 

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['ANNOTATION_COLS', 'COLUMN_ALIASES', 'VERDICTS', 'parse_numbers', 'read_audacity', 'read_delimited', 'add_heard',
-           'read_boxes_table', 'write_raven', 'write_audacity', 'write_csv', 'is_safe_id', 'write_per_recording']
+           'read_boxes_table', 'write_raven', 'write_audacity', 'is_safe_id', 'write_per_recording']
 
 # %% ../nbs/01a_annotations.ipynb #6a211bd7
-from .core import (atomic_write, below_head, csv_escape, csv_unescape, decimal_points, find_separator,
-                          InputError, MISSING, raise_bad_rows, read_text, sanitize)
+from .core import atomic_write, InputError
 from .recordings import name_time
+from .tables import (below_head, csv_unescape, decimal_points, find_separator, MISSING, raise_bad_rows,
+                            read_text, sanitize)
 import csv, io, os, re, warnings
 from pathlib import Path
 from zlib import crc32
@@ -219,16 +220,6 @@ def write_audacity(
     "Write an Audacity label track, with frequencies."
     def lines(r): return f"{r.start:.6f}\t{r.end:.6f}\t{sanitize(r.species)}\n\\\t{r.low:.6f}\t{r.high:.6f}\n"
     with atomic_write(file) as f: f.write_text("".join(lines(r) for r in df.itertuples()), encoding="utf-8")
-
-# %% ../nbs/01a_annotations.ipynb #64a38a5b
-def write_csv(
-    df,   # Boxes, or another table with names in it
-    file):# File to write
-    "Write one csv, safe to open in a spreadsheet."
-    names = "recording recording_id group species name other note site table wrong error".split()
-    cols = [k for k in names if k in df]
-    text = {k: df[k].map({s: "" if pd.isna(s) else csv_escape(str(s)) for s in df[k].unique()}) for k in cols}
-    with atomic_write(file) as f: df.assign(**text).to_csv(f, index=False)
 
 # %% ../nbs/01a_annotations.ipynb #2239ae8b
 def is_safe_id(k): # Recording id

@@ -9,10 +9,10 @@ __all__ = ['VERDICT_COLS', 'CLIP', 'FIELD_COLS', 'Season', 'read_season', 'clips
            'rfcx_check']
 
 # %% ../nbs/09c_check.ipynb #f66e7e62
-from .annotations import VERDICTS, write_csv
+from .annotations import VERDICTS
 from .cli import command
-from .core import (atomic_write, existing_path, file_name, InputError, is_hidden, load_dict, local_path,
-                          MISSING, Number, plural, raise_bad_rows, read_csv_table, sanitize, save_json, working)
+from .core import (atomic_write, existing_path, file_name, InputError, is_hidden, load_dict, local_path, plural,
+                          save_json, working)
 from .detections import kept_scores
 from .media import with_media
 from .metrics import rate_text
@@ -25,6 +25,7 @@ from .runs import load_run, run_folder
 from .scores import finest_scores, other_sound, read_settings, season_id, species_of
 from .stratified import (BINS, choose_threshold, draw_windows, field_line, Judged, MIN_CLIPS, score_bins,
                                 show_curve)
+from .tables import MISSING, Number, raise_bad_rows, read_csv_table, sanitize, write_csv
 from .thresholds import PRECISION
 import re
 from dataclasses import dataclass

@@ -9,9 +9,9 @@ __all__ = ['BOX_COLS', 'read_box_table', 'read_boxes', 'read_species', 'read_spe
            'CropDataset']
 
 # %% ../nbs/01_crops.ipynb #f72b1202
-from .core import (as_path, AudioConfig, existing_path, InputError, Number, raise_bad_rows, read_csv_table,
-                          sanitize)
+from .core import as_path, AudioConfig, existing_path, InputError
 from .preprocess import open_wave, read_wave
+from .tables import Number, raise_bad_rows, read_csv_table, sanitize
 from copy import copy
 from pathlib import Path
 import numpy as np, pandas as pd, matplotlib.pyplot as plt

@@ -8,16 +8,17 @@ __all__ = ['DETECTION_COLS', 'WRITERS', 'Merged', 'merge_windows', 'detect', 'Wr
 
 # %% ../nbs/06_detections.ipynb #f54496b2
 from . import __version__
-from .annotations import write_audacity, write_csv, write_per_recording, write_raven
+from .annotations import write_audacity, write_per_recording, write_raven
 from .backends import check_backend
 from .cli import command
-from .core import atomic_write, InputError, local_path, MISSING, plural, printable, progress, save_json, working
+from .core import atomic_write, InputError, local_path, plural, printable, progress, save_json, working
 from .metrics import RATE_COLS
 from .parallel import ordered_map
 from .run_thresholds import field_thresholds
 from .runs import load_run, run_folder
 from .scores import (checked_sources, finest_scores, GAP, read_note, read_settings, read_source, Scores,
                             season_id, species_of, UNLISTED)
+from .tables import MISSING, write_csv
 from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, WIDTHS, Windows
 import os, shutil
 from dataclasses import dataclass

@@ -6,12 +6,12 @@
 __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 
 # %% ../nbs/05b_ensemble.ipynb #4ee6ac6b
-from .annotations import write_csv
 from .cli import command
 from .core import InputError, output_file, plural
 from .metrics import lwlrap
 from .runs import load_config, run_folder
 from .scores import box_scores, finest_scores, read_submission
+from .tables import write_csv
 from .thresholds import calibrate, calibration_data
 from .training_data import join_names, names_of
 from .validate import mean_auc, score_held_out, species_report

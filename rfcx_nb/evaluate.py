@@ -7,7 +7,6 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'drawn_groups', 'event_figures'
            'Compared', 'compare', 'read_pair', 'rfcx_compare']
 
 # %% ../nbs/10a_evaluate.ipynb #aef72844
-from .annotations import write_csv
 from .cli import command
 from .core import as_path, existing_path, InputError, local_path, output_file, plural
 from .import_boxes import check_rows, match_recordings, read_species_ids, read_tables
@@ -17,6 +16,7 @@ from .preprocess import find_recordings
 from .recordings import durations, site_of
 from .report import read_detections
 from .scores import read_failures, read_note, read_submission, scored_recordings
+from .tables import write_csv
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 

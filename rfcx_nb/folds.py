@@ -9,13 +9,12 @@ __all__ = ['RATE', 'LAG', 'PLACES', 'NOWHERE', 'FOLDS', 'NO_BOXES', 'read_sites'
            'begin_fold', 'held_out', 'fold_boxes']
 
 # %% ../nbs/01b_folds.ipynb #a568621a
-from .annotations import write_csv
-from .core import (as_path, InputError, Number, plural, printable, progress, raise_bad_rows, read_csv_table,
-                          sanitize, working)
+from .core import as_path, InputError, plural, printable, progress, working
 from .crops import BOX_COLS
 from .parallel import parallel_map
 from .preprocess import find_recordings, open_audio
 from .recordings import durations, path_parts, site_folders, site_of
+from .tables import Number, raise_bad_rows, read_csv_table, sanitize, write_csv
 import os, warnings
 from collections import defaultdict
 from contextlib import nullcontext

@@ -7,13 +7,13 @@ __all__ = ['MADE', 'MIN_BOXES', 'match_table', 'read_tables', 'match_recordings'
            'number_species', 'write_training_tables', 'symlink_recordings', 'import_summary', 'rfcx_import']
 
 # %% ../nbs/01d_import_boxes.ipynb #25f94115
-from .annotations import read_boxes_table, VERDICTS, write_csv
+from .annotations import read_boxes_table, VERDICTS
 from .cli import command
-from .core import (as_path, existing_path, InputError, is_hidden, local_path, plural, printable, raise_bad_rows,
-                          working)
+from .core import as_path, existing_path, InputError, is_hidden, local_path, plural, printable, working
 from .crops import BOX_COLS, read_species_table
 from .preprocess import AUDIO_EXTS, find_recordings
 from .recordings import durations, matcher, other_folders, tell_moved
+from .tables import raise_bad_rows, write_csv
 import os, re
 from pathlib import Path
 import numpy as np, pandas as pd

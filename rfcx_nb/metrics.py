@@ -8,7 +8,8 @@ __all__ = ['MIN_RECORDINGS', 'RESAMPLES', 'LEVEL', 'PRECISION_COLS', 'RECALL_COL
            'with_interval', 'rate_text', 'score_submission']
 
 # %% ../nbs/03e_metrics.ipynb #f605dae2
-from .core import InputError, Number, read_csv_table
+from .core import InputError
+from .tables import Number, read_csv_table
 import numpy as np, pandas as pd
 from scipy.stats import norm, t as student
 

@@ -8,9 +8,10 @@ __all__ = ['CARD', 'VALIDATED', 'ONE_NETWORK', 'VALIDATED_BEFORE', 'NOT_VALIDATE
 
 # %% ../nbs/03j_model_card.ipynb #a6e62bbc
 from .backbones import body_notes
-from .core import atomic_write, load_dict, Number, plural, read_csv_table
+from .core import atomic_write, load_dict, plural
 from .run_thresholds import thresholds_fit
 from .runs import folder_digests, load_config, trained_folds
+from .tables import Number, read_csv_table
 from pathlib import Path
 
 # %% ../nbs/03j_model_card.ipynb #a2ca5366

@@ -11,8 +11,9 @@ __all__ = ['BLOCK_SECONDS', 'MIN_REST', 'MAX_ABS_SAMPLE', 'MIN_RATE', 'MIN_RANGE
 # %% ../nbs/00_preprocess.ipynb #a9e10401
 from .cli import command
 from .core import (as_path, atomic_write, AudioConfig, existing_path, InputError, is_hidden, local_path,
-                          plain_name, plural, printable, progress, read_csv_table, working)
+                          plain_name, plural, printable, progress, working)
 from .parallel import file_fingerprint, parallel_map
+from .tables import read_csv_table
 import csv, os, re
 from collections import defaultdict
 from contextlib import nullcontext

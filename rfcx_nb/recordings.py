@@ -10,9 +10,9 @@ __all__ = ['FILENAME_TIME', 'SOUNDTRAP', 'CLOCK_YEARS', 'AUDIOMOTH_COMMENT', 'OF
            'unknown']
 
 # %% ../nbs/00a_recordings.ipynb #c65b141f
-from .core import (InputError, MISSING, Number, plural, printable, progress, raise_bad_rows, read_csv_table,
-                          sanitize)
+from .core import InputError, plural, printable, progress
 from .preprocess import AUDIO_EXTS, open_audio
+from .tables import MISSING, Number, raise_bad_rows, read_csv_table, sanitize
 import os, re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path

@@ -8,14 +8,14 @@ __all__ = ['QUEUES', 'add_site_time', 'sample_for_review', 'bar_svg', 'activity_
 
 # %% ../nbs/06a_report.ipynb #b93151fb
 from .cli import command
-from .core import (atomic_write, existing_path, InputError, local_path, Number, plural, printable,
-                          progress, raise_bad_rows, read_csv_table)
+from .core import atomic_write, existing_path, InputError, local_path, plural, printable, progress
 from .media import with_media
 from .parallel import file_fingerprint, Parts
 from .preprocess import find_recordings
 from .recordings import recording_start, site_of, start_time
 from .review import isolated, review_page
 from .scores import other_sound, read_failures, read_settings, read_source
+from .tables import Number, raise_bad_rows, read_csv_table
 import html
 from pathlib import Path
 import numpy as np, pandas as pd

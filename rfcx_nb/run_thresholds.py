@@ -8,10 +8,10 @@ __all__ = ['THRESHOLD_COLS', 'default_thresholds', 'write_thresholds', 'read_thr
            'read_prevalence']
 
 # %% ../nbs/03h_run_thresholds.ipynb #21160bcb
-from .annotations import write_csv
-from .core import InputError, load_dict, Number, plural, read_csv_table, save_json
+from .core import InputError, load_dict, plural, save_json
 from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, rate_text, with_interval
 from .runs import file_digest, Run
+from .tables import Number, read_csv_table, write_csv
 import json
 from hashlib import sha256
 from pathlib import Path

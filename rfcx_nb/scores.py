@@ -8,10 +8,10 @@ __all__ = ['KEYS', 'GAP', 'UNLISTED', 'species_of', 'activate', 'window_seconds'
            'checked_sources', 'other_sound', 'scored_recordings', 'Scores', 'write_failures', 'read_failures']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
-from .annotations import write_csv
-from .core import InputError, load_dict, Number, read_csv_table, save_json
+from .core import InputError, load_dict, save_json
 from .parallel import Parts, same_content
 from .preprocess import BLOCK_SECONDS
+from .tables import Number, read_csv_table, write_csv
 import json
 from contextlib import suppress
 from hashlib import sha256

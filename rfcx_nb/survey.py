@@ -9,15 +9,15 @@ __all__ = ['effort', 'place_detections', 'rates', 'present_species', 'effort_mat
 
 # %% ../nbs/10_survey.ipynb #290adee2
 from . import __version__
-from .annotations import write_csv
 from .cli import command
-from .core import (atomic_write, csv_escape, existing_path, file_name, InputError, local_path, plural,
-                          printable, read_csv_table, save_json, working)
+from .core import (atomic_write, existing_path, file_name, InputError, local_path, plural, printable, save_json,
+                          working)
 from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, rate_text, RECALL_COLS
 from .plot import panels
 from .recordings import has_guano, read_recordings, recordings_table, sites_of, unknown
 from .report import read_detections, recordings_of
 from .scores import read_failures, read_note, read_settings, scored_recordings
+from .tables import csv_escape, read_csv_table, write_csv
 import datetime, re
 from contextlib import suppress
 from importlib.util import find_spec

@@ -11,7 +11,6 @@ __all__ = ['WIDTHS', 'tile_starts', 'score_tiles', 'Windows', 'score_pass', 'sco
 
 # %% ../nbs/05_tiled_inference.ipynb #e2a0f91d
 from . import __version__
-from .annotations import write_csv
 from .backends import (BACKENDS, check_backend, cpu_name, fastest, has_bf16, missing_onnx, OnnxBody,
                               seconds_in_turn, to_backend, to_onnxruntime)
 from .cli import command
@@ -28,6 +27,7 @@ from .prior_shift import make_prior_shift
 from .runs import load_run, Run, run_folder
 from .scores import (finest_scores, read_settings, read_submission, recording_scores, Scores, species_of,
                             submission, UNLISTED, write_failures)
+from .tables import write_csv
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import deepcopy

@@ -7,7 +7,6 @@ __all__ = ['MAX_SPECIES', 'ensure_inputs', 'stored_input', 'run_species', 'names
            'pseudo_table', 'soft_ids', 'default_epochs', 'TrainingData', 'load_training_data']
 
 # %% ../nbs/03i_training_data.ipynb #14030886
-from .annotations import write_csv
 from .core import as_path, existing_path, InputError, local_path, plural
 from .crops import mel_rows, read_boxes, read_species, species_names
 from .encoder import embed_recordings, encoder_label, Features
@@ -16,6 +15,7 @@ from .preprocess import find_recordings, open_wave, preprocess, read_wave, wave_
 from .recordings import durations
 from .run_thresholds import read_thresholds
 from .runs import RunConfig
+from .tables import write_csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np, pandas as pd

@@ -7,7 +7,6 @@ __all__ = ['species_report', 'mean_auc', 'show_curves', 'noise_clips', 'drop_cho
            'noise_floor', 'held_out_proxy', 'rfcx_validate']
 
 # %% ../nbs/05a_validate.ipynb #6bbe2995
-from .annotations import write_csv
 from .cli import command
 from .core import as_path, atomic_write, InputError, plural, working
 from .crops import species_bands
@@ -17,6 +16,7 @@ from .preprocess import find_recordings
 from .run_thresholds import keep_edited, write_thresholds, write_thresholds_note
 from .runs import file_digest, load_run, Run, run_folder
 from .scores import box_scores, finest_scores, recording_scores, Scores
+from .tables import write_csv
 from .thresholds import background_scale, fit_thresholds, PRECISION, split_boxes
 from .tiled_inference import (read_parts, score_folder, score_settings, Scored, season_windows, WIDTHS, Windows,
                                      with_backend)
