@@ -77,8 +77,8 @@ class Windows:
     def __post_init__(self):
         widths = np.ravel(self.widths) # of a number, a list or an array
         if not np.issubdtype(widths.dtype, np.integer) or widths.min() < 1 or not 0 < self.step <= 1:
-            raise InputError(f"tile_width is {self.widths} and tile_step {self.step}: expected are whole numbers of "
-                             "frames, such as 64,128 (in Python (64, 128)), and a step above 0 and at most 1")
+            raise InputError(f"tile_width is {self.widths} and tile_step {self.step}: expected are whole numbers of at "
+                             "least 1, such as 64,128 (in Python (64, 128)), and a step above 0 and at most 1")
         object.__setattr__(self, "widths", tuple(widths.tolist())) # the class is frozen
 
     @property
