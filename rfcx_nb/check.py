@@ -231,7 +231,7 @@ def read_verdicts(path): # csv file, or a folder with several
         df = read_csv_table(f, kinds, "the verdicts that a page of rfcx_check saves")
         said = df.verdict.str.strip().replace(dict.fromkeys(MISSING, "")).str.lower()
         raise_bad_rows(f, ~said.isin(VERDICTS), "verdict is neither yes, no nor unsure", df.verdict)
-        texts = {k: df[k] if k in df else "" for k in ("other", "note")}
+        texts = {k: "" for k in ("other", "note") if k not in df}
         name = f.relative_to(path).as_posix() if path.is_dir() else f.name # two people may have files of one name
         res.append(df.assign(verdict=said.map(VERDICTS), file=name, row=df.index + 2, **texts)[said != ""])
     return pd.concat(res, ignore_index=True)

@@ -9,9 +9,9 @@ __all__ = ['RATE', 'LAG', 'PLACES', 'NOWHERE', 'FOLDS', 'NO_BOXES', 'read_sites'
            'begin_fold', 'held_out', 'fold_boxes']
 
 # %% ../nbs/01b_folds.ipynb #a568621a
-from .core import as_path, InputError, plural, printable, progress, working
+from .core import as_path, InputError, plural, printable, working
 from .crops import BOX_COLS
-from .parallel import parallel_map
+from .parallel import ordered_map
 from .preprocess import find_recordings, open_audio
 from .recordings import durations, path_parts, site_folders, site_of
 from .tables import Number, raise_bad_rows, read_csv_table, sanitize, write_csv
@@ -163,8 +163,7 @@ def _same(a, file_a, b, file_b, seconds): # A job of `find_duplicates`
     try: return a, b, same_sound(file_a, file_b, seconds)
     except (OSError, RuntimeError, ValueError): return a, b, 0.
 
-def _each(f, jobs, n_workers, desc): # `f` of each of `jobs`; a few jobs are not worth starting processes
-    return progress(parallel_map(f, jobs, 0 if len(jobs) < 20 else n_workers), len(jobs), desc)
+_MANY = 20 # Recordings, or pairs of them, for which it pays to start processes
 
 # %% ../nbs/01b_folds.ipynb #3ff45624
 def find_duplicates(
@@ -176,12 +175,12 @@ def find_duplicates(
     twin = [i for i, (s, _) in enumerate(near)
             if i and s - near[i-1][0] <= .1 or i + 1 < len(near) and near[i+1][0] - s <= .1]
     jobs = [(near[i][1], files[near[i][1]], near[i][0]) for i in twin]
-    prints = {k: y for k, y in _each(_fingerprint, jobs, n_workers, "fingerprints") if y is not None}
+    prints = {k: y for k, y in ordered_map(_fingerprint, jobs, n_workers, "fingerprints", _MANY) if y is not None}
     if len(prints) < 2: return []
     ids = sorted(prints)
     pairs = similar_pairs(np.stack([prints[k] for k in ids]), np.array([length[k] for k in ids]))
     jobs = [(ids[i], files[ids[i]], ids[j], files[ids[j]], min(length[ids[i]], length[ids[j]])) for i, j in pairs]
-    return sorted((a, b) for a, b, peak in _each(_same, jobs, n_workers, "duplicates") if peak >= .9)
+    return sorted((a, b) for a, b, peak in ordered_map(_same, jobs, n_workers, "duplicates", _MANY) if peak >= .9)
 
 # %% ../nbs/01b_folds.ipynb #c5fdb099
 def join_copies(

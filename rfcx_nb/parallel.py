@@ -81,13 +81,14 @@ MANY = 500 # Short jobs for which it pays to start processes
 def _numbered(f, i, *job): return i, f(*job)
 
 def ordered_map(
-    f,             # As for `parallel_map`; a call takes some hundredths of a second
+    f,             # As for `parallel_map`
     jobs,          # List of tuples with the arguments of each call
-    n_workers=None,# Processes for `MANY` jobs or more; one per core if None
-    desc=""):      # What is being done, shown beside the bar
+    n_workers=None,# Processes; one per core if None
+    desc="",       # What is being done, shown beside the bar
+    many=MANY):    # With fewer jobs no process is started
     "List of the results of `f(*job)`, in the order of `jobs`, with a progress bar."
     todo = [(f, i, *o) for i, o in enumerate(jobs)]
-    done = parallel_map(_numbered, todo, n_workers if len(todo) >= MANY else 0)
+    done = parallel_map(_numbered, todo, n_workers if len(todo) >= many else 0)
     done = dict(progress(done, len(todo), desc))
     return [done[i] for i in range(len(todo))]
 

@@ -41,14 +41,17 @@ def _header_frames(f): # An open `SoundFile`; frames by its header, more than it
         if int(held) < int(header) < 2**31 - 2**16: return int(f.frames*int(header)/int(held))
     return f.frames
 
+def _check_end(f, path, n): # Open file; its path; frames that are there. Raise if the header says more
+    if n != (said := _header_frames(f)):
+        raise InputError(f"{printable(path)}: ends after {n/f.samplerate:.1f} of {said/f.samplerate:.1f} s")
+
 def _check_header(f, path): # An open `SoundFile`; its file
     name = printable(path)
     if f.format == "RAW": raise InputError(f"{name}: cannot be read as audio (no known format)") # bytes named .au
     if f.samplerate < MIN_RATE:
         raise InputError(f"{name}: its header says {plural(f.samplerate, 'sample')} per second, "
                          "fewer than any recorder takes")
-    if f.frames < (said := _header_frames(f)) and f.frames:
-        raise InputError(f"{name}: ends after {f.frames/f.samplerate:.1f} of {said/f.samplerate:.1f} s")
+    if f.frames: _check_end(f, path, f.frames)
     if f.format == "OGG": _check_ogg(path)
 
 def _check_ogg(path): # Raise if an Ogg stream was cut short, or joined to another
@@ -73,9 +76,9 @@ def _check_empty(path): # A file without samples: say whether its recorder stopp
     raise InputError(f"{printable(path)}: holds no samples{why}")
 
 def _check_whole(f, path, n, ranges, mono): # Open file; its path; frames read; range of each channel, of their mean
-    name, said = printable(path), _header_frames(f)
+    name = printable(path)
     if not n: _check_empty(path)
-    if n != said: raise InputError(f"{name}: ends after {n/f.samplerate:.1f} of {said/f.samplerate:.1f} s")
+    _check_end(f, path, n)
     lost = np.size(ranges) > 1 and mono < MIN_RANGE
     if np.max(ranges) < MIN_RANGE or lost and mono > np.max(ranges)/10:
         raise InputError(f"{name}: is silent from beginning to end")

@@ -320,7 +320,7 @@ def recordings_table(
     for k in progress(sizes, len(sizes), "times"):
         start, offset, guano = recording_start(k, files[k])
         o = dict(recording=k, site=where[k], start=start, utc_offset=offset, seconds=sizes[k][0], top=sizes[k][1])
-        o |= {c: float(x) for c, x in zip(("latitude", "longitude"), (PLACE.findall(k) or [()])[0])}
+        if m := PLACE.search(k): o |= dict(latitude=float(m[1]), longitude=float(m[2]))
         o |= {c: guano[c] for c in ("latitude", "longitude") if c in guano}
         row = {c: v for c, v in told.get(k, {}).items() if pd.notna(v) and v != ""}
         if "start" in row: o["utc_offset"] = None # that of a name is not the offset of another start
