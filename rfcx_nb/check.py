@@ -22,7 +22,7 @@ from .report import recordings_of
 from .review import review_page
 from .run_thresholds import tell_widths, weights_id
 from .runs import load_run, run_folder
-from .scores import finest_scores, other_sound, read_settings, season_id, species_of
+from .scores import finest_windows, other_sound, read_settings, season_id
 from .stratified import (BINS, choose_threshold, draw_windows, field_line, Judged, MIN_CLIPS, score_bins,
                                 show_curve)
 from .tables import MISSING, Number, raise_bad_rows, read_csv_table, sanitize, write_csv
@@ -45,9 +45,10 @@ class Season:
 def _read_part(k, file, activation, columns): # Recording id; file of its scores -> windows, log-odds, source
     df = pd.read_parquet(file)
     source = list(df.attrs.get("source", ()))
-    df = finest_scores(df, activation).sort_values("start", kind="stable")
-    windows = df[["start", "end"]].astype(np.float32).assign(recording=k)
-    return windows, df[species_of(df)].to_numpy(np.float32)[:, columns], source
+    rows, x = finest_windows(df, activation)
+    order = np.argsort(df.start.to_numpy()[rows], kind="stable")
+    windows = df[["start", "end"]].iloc[rows[order]].astype(np.float32).assign(recording=k)
+    return windows, x[order][:, columns].astype(np.float32), source
 
 def read_season(
     parts,     # Recording id to the file of its scores

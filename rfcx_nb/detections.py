@@ -16,8 +16,8 @@ from .metrics import RATE_COLS
 from .parallel import ordered_map
 from .run_thresholds import field_thresholds
 from .runs import load_run, run_folder
-from .scores import (checked_sources, finest_scores, GAP, read_note, read_settings, read_source, Scores,
-                            season_id, species_of, UNLISTED)
+from .scores import (checked_sources, finest_windows, GAP, read_note, read_settings, read_source, Scores,
+                            season_id, UNLISTED)
 from .tables import MISSING, write_csv
 from .tiled_inference import predict, Prediction, report_errors, resolve_inputs, WIDTHS, Windows
 import os, shutil
@@ -55,6 +55,27 @@ def merge_windows(
 # %% ../nbs/06_detections.ipynb #cccbe442
 DETECTION_COLS = ["recording", "start", "end", "low", "high", "species", "score"]
 
+def _rows(scores, table, activation, gap=GAP, min_length=0.): # As for `detect` -> list of tuples
+    w, x = finest_windows(scores, activation)
+    if not len(w): return []
+    start, end, name = scores.start.to_numpy()[w], scores.end.to_numpy()[w], scores.recording_id.iloc[0]
+    order = np.argsort(start, kind="stable")
+    start, end = start[order], np.minimum(end[order], scores.attrs.get("seconds", np.inf)) # a window may outlast it
+    slope, intercept, threshold = (table[c].to_numpy(float) for c in ("slope", "intercept", "threshold"))
+    p = expit(slope*x[order][:, table.species_id.to_numpy()] + intercept)
+    hit, rows, what = p >= threshold, [], list(zip(table.low, table.high, table.species)) # no score is >= nan
+    for i in np.flatnonzero(hit.any(0)):
+        low, high, species = what[i]
+        for o in merge_windows(hit[:, i], start, end, gap):
+            if o.end - o.start < min_length - 1e-6: continue
+            best = round(float(p[o.first:o.last+1, i].max()), 4)
+            rows.append((name, round(o.start, 3), round(o.end, 3), low, high, species, best))
+    return sorted(rows, key=lambda o: (o[1], o[5]))
+
+def _table(rows): # As from `_rows` -> detections
+    kinds = {c: str if c in ("recording", "species") else float for c in DETECTION_COLS} # also if there is no row
+    return pd.DataFrame(rows, columns=DETECTION_COLS).astype(kinds)
+
 def detect(
     scores,         # Scores table of one recording
     table,          # Thresholds of the species, such as `Run.thresholds`
@@ -64,17 +85,8 @@ def detect(
     "Detections of a recording, in order of time: `DETECTION_COLS`. Raises `InputError` for scores of several."
     if scores.recording_id.nunique() > 1:
         raise InputError("scores of several recordings: detect the calls of each by itself")
-    w, rows = finest_scores(scores, activation).sort_values("start", kind="stable"), []
-    start, x = w.start.to_numpy(), w[species_of(w)].to_numpy(float)
-    end = np.minimum(w.end, scores.attrs.get("seconds", np.inf)).to_numpy() # a window may outlast its recording
-    for t in table.itertuples():
-        p = expit(t.slope*x[:, t.species_id] + t.intercept)
-        for o in merge_windows(p >= t.threshold, start, end, gap): # no score is >= nan
-            if o.end - o.start < min_length - 1e-6: continue
-            best = round(float(p[o.first:o.last+1].max()), 4)
-            rows.append((w.recording_id.iloc[0], round(o.start, 3), round(o.end, 3), t.low, t.high, t.species, best))
-    kinds = {c: str if c in ("recording", "species") else float for c in DETECTION_COLS} # also if there is no row
-    return pd.DataFrame(rows, columns=DETECTION_COLS).astype(kinds).sort_values(["start", "species"], ignore_index=True)
+    return _table(_rows(scores, table, activation, gap, min_length))
+
 
 # %% ../nbs/06_detections.ipynb #608b8dfc
 def _write_parquet(df, file): # Detections; where they go
@@ -153,11 +165,12 @@ def write_detections(
 
 # %% ../nbs/06_detections.ipynb #7cb287cc
 def _detect_part(file, *how): # File of scores; as for `detect`
-    return detect(pd.read_parquet(file), *how)
+    return _rows(pd.read_parquet(file), *how)
 
 def _detect_all(parts, n_workers, *how): # Recording id to file of scores; processes; as for `detect`
     found = ordered_map(_detect_part, [(f, *how) for f in parts.values()], n_workers, "detect")
-    return pd.concat(found, ignore_index=True)
+    return _table([o for rows in found for o in rows])
+
 
 # %% ../nbs/06_detections.ipynb #18acdd11
 def can_report(t): # Thresholds of a run, perhaps with what was heard in the field

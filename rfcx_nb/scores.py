@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'GAP', 'UNLISTED', 'species_of', 'activate', 'window_seconds', 'recording_scores', 'submission',
-           'read_submission', 'finest_scores', 'box_scores', 'read_settings', 'read_note', 'read_source', 'season_id',
-           'checked_sources', 'other_sound', 'scored_recordings', 'Scores', 'write_failures', 'read_failures']
+           'read_submission', 'finest_windows', 'finest_scores', 'box_scores', 'read_settings', 'read_note',
+           'read_source', 'season_id', 'checked_sources', 'other_sound', 'scored_recordings', 'Scores',
+           'write_failures', 'read_failures']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
 from .core import InputError, load_dict, save_json
@@ -38,24 +39,38 @@ def activate(
 
 # %% ../nbs/04a_scores.ipynb #fa85dd66
 def window_seconds(scores): # Scores table
-    "Series of the windows' widths, in s, to a thousandth; half of one is rounded up in all windows alike."
-    return (scores.end - scores.start + 1e-7).round(3)
+    "(n,) widths of the windows, in s, to a thousandth; half of one is rounded up in all windows alike."
+    return (scores.end.to_numpy() - scores.start.to_numpy() + 1e-7).round(3)
 
-def _widths(scores): # Scores table -> Series of the windows' widths, in s, as the recording's first block has them
-    df = pd.DataFrame(dict(recording_id=scores.recording_id, width=window_seconds(scores)))
-    first = df[scores.start < BLOCK_SECONDS].drop_duplicates().assign(whole=lambda o: o.width).sort_values("width")
-    df = df.reset_index().sort_values("width", kind="stable")
-    got = pd.merge_asof(df, first, on="width", by="recording_id", direction="forward").set_index("index")
-    return got.whole.fillna(got.width).loc[scores.index].rename("width")
+def _per_group(x, how, *keys): # (n, m) values; max or mean; (n,) columns -> (groups, m) float64, first row of each
+    order = np.lexsort(keys[::-1])
+    new = np.any([np.diff(k[order]) != 0 for k in keys], axis=0)
+    at = np.r_[0, np.flatnonzero(new) + 1][:len(order)] # no group in an empty table
+    res = dict(max=np.maximum, mean=np.add)[how].reduceat(x[order].astype(float), at)
+    return res/np.diff(at, append=len(order))[:, None] if how == "mean" else res, order[at]
+
+def _logits(scores): # Scores table -> (n, n_species) array
+    return scores.iloc[:, len(KEYS):].to_numpy()
+
+def _widths(scores): # Scores table -> (n,) widths of its windows, in s, as the recording's first block has them
+    width = window_seconds(scores)
+    key = pd.factorize(scores.recording_id)[0] + 1j*width # complex numbers are sorted as pairs are
+    first = np.unique(key[scores.start < BLOCK_SECONDS])
+    if not len(first): return width
+    up = first[np.searchsorted(first, key).clip(max=len(first) - 1)] # the same width, or the next greater one
+    return np.where((up.real == key.real) & (up.imag > width), up.imag, width)
 
 def recording_scores(
     scores,     # Scores table
     activation):# What turns logits into scores: the activation of the run
     "(recordings, species) scores in [0, 1]: max over tiles, mean over folds, softmax or sigmoid, mean over widths."
-    species, scores = species_of(scores), scores.reset_index(drop=True)
-    best = scores.groupby(["recording_id", _widths(scores), "fold"], sort=True)[species].max()
-    logits = best.groupby(level=[0, 1]).mean()
-    return pd.DataFrame(activate(logits, activation), logits.index, species).groupby(level=0).mean()
+    (rec, ids), width = pd.factorize(scores.recording_id, sort=True), _widths(scores)
+    best, i = _per_group(_logits(scores), "max", rec, width, scores.fold.to_numpy())
+    rec, width = rec[i], width[i]
+    logits, i = _per_group(best, "mean", rec, width)
+    p, _ = _per_group(activate(logits, activation), "mean", rec[i])
+    return pd.DataFrame(p, pd.Index(ids, name="recording_id"), species_of(scores))
+
 
 # %% ../nbs/04a_scores.ipynb #b3fca4ab
 def submission(
@@ -74,17 +89,30 @@ def read_submission(file): # csv file
 # %% ../nbs/04a_scores.ipynb #0e16ac8b
 GAP = .5 # Longest silence inside a detection, in s: windows that are farther apart are two detections
 
+def finest_windows(
+    scores,     # Scores table
+    activation):# What turns logits into scores: the activation of the run
+    "The narrowest windows: number of the first row of each, and (windows, species) log-odds, mean over folds."
+    width, start = window_seconds(scores), scores.start.to_numpy()
+    rec, x = pd.factorize(scores.recording_id)[0], _logits(scores)
+    block = np.unique(rec + 1j*(start//BLOCK_SECONDS), return_inverse=True)[1]
+    least = np.full(block.max(initial=0) + 1, np.inf)
+    np.minimum.at(least, block, width) # a recording's last block may be shorter than long windows
+    rows = np.flatnonzero(width == least[block])
+    logits, i = _per_group(x[rows], "mean", rec[rows], start[rows], scores.end.to_numpy()[rows])
+    order = np.argsort(i) # as in the table
+    rows, logits = rows[i[order]], logits[order]
+    if activation == "softmax": logits = logit(activate(logits, activation).clip(1e-7, 1 - 1e-7))
+    return rows, logits
+
 def finest_scores(
     scores,     # Scores table
     activation):# What turns logits into scores: the activation of the run
     "Scores table of the narrowest windows: log-odds of each species by itself, mean over folds; `fold` is -1."
-    species, width = species_of(scores), window_seconds(scores)
-    block = scores.start//BLOCK_SECONDS # a recording's last block may be shorter than long windows
-    mine = width == width.groupby([scores.recording_id, block]).transform("min")
-    df = scores[mine].assign(fold=-1).groupby(KEYS, as_index=False, sort=False)[species].mean()
-    if activation == "softmax":
-        df[species] = logit(activate(df[species].to_numpy(float), activation).clip(1e-7, 1 - 1e-7))
-    return df
+    rows, logits = finest_windows(scores, activation)
+    keys = scores.iloc[rows, :len(KEYS)].assign(fold=-1).reset_index(drop=True)
+    return pd.concat([keys, pd.DataFrame(logits, columns=species_of(scores))], axis=1)
+
 
 # %% ../nbs/04a_scores.ipynb #a16ab2b4
 def box_scores(
@@ -92,17 +120,20 @@ def box_scores(
     boxes): # Box table of the same recordings
     """(n_boxes, n_species) logits: max over the tiles that hold the box, or else the nearest, mean over folds and
     widths; nan for a recording without scores."""
-    species, scores = species_of(scores), scores.reset_index(drop=True)
-    by, widths = dict(list(scores.groupby("recording_id"))), _widths(scores)
-    out = np.full((len(boxes), len(species)), np.nan)
-    for i, b in enumerate(boxes.itertuples()):
-        if b.recording_id not in by: continue
-        df = by[b.recording_id]
-        inside, length = np.minimum(df.end, b.t_max) - np.maximum(df.start, b.t_min), df.end - df.start
+    x, width, fold = _logits(scores), _widths(scores), scores.fold.to_numpy()
+    start, end = scores.start.to_numpy(), scores.end.to_numpy()
+    rows = scores.groupby("recording_id").indices
+    out = np.full((len(boxes), x.shape[1]), np.nan)
+    for o, b in zip(out, boxes.itertuples()):
+        if b.recording_id not in rows: continue
+        i = rows[b.recording_id]
+        inside, length = np.minimum(end[i], b.t_max) - np.maximum(start[i], b.t_min), end[i] - start[i]
         near = inside >= .5*np.minimum(b.t_max - b.t_min, length) - 1e-6 # half of the box, or half of a shorter tile
         if not near.any(): near = inside == inside.max()
-        out[i] = df[near].groupby(["fold", widths[df.index[near]]])[species].max().mean()
+        i = i[near]
+        o[:] = _per_group(x[i], "max", fold[i], width[i])[0].mean(0)
     return out
+
 
 # %% ../nbs/04a_scores.ipynb #2019565c
 def read_settings(folder): # Folder of scores

@@ -118,9 +118,9 @@ def score_mel(
         if one_pass: res = score_pass(net, mel, windows.widths, windows.steps)
         else: res = [score_tiles(net, tiled, w, s) for w, s in zip(windows.widths, windows.steps)]
         for w, (starts, x) in zip(windows.widths, res):
-            keys.append(pd.DataFrame(dict(fold=k, frame=starts, width=min(w, n))))
+            keys += [(k, i, min(w, n)) for i in starts]
             logits.append(x.float())
-    return pd.concat(keys, ignore_index=True), torch.cat(logits)
+    return pd.DataFrame(keys, columns=["fold", "frame", "width"]), torch.cat(logits)
 
 # %% ../nbs/05_tiled_inference.ipynb #7f886c9e
 def _scores_table(start, end, fold, logits, species): # (n,) s twice; fold or folds; (n, n_species); names
