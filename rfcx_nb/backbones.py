@@ -120,10 +120,10 @@ def truncate_backbone(
     **kw):      # More for `timm.create_model`
     "The first layers of `arch`, up to a map of features at `stride`; raises `InputError` if there is none."
     try: strides = timm.create_model(arch, in_chans=1, features_only=True).feature_info.reduction()
-    except (RuntimeError, AssertionError): strides = []
+    except (RuntimeError, AssertionError, AttributeError, TypeError): strides = [] # it cannot be cut
     if stride not in strides:
-        has = ", ".join(map(str, strides)) or "none"
-        raise InputError(f"{arch} has no map of features at stride {stride}; it has {has}")
+        has = "it has " + ", ".join(map(str, strides)) if strides else "timm cannot cut it, so try stride 32"
+        raise InputError(f"{arch} has no map of features at stride {stride}; {has}")
     kw = dict(in_chans=1, features_only=True, out_indices=(strides.index(stride),), **kw)
     log = logging.getLogger("timm.models._builder") # it lists the weights of the layers that are left out
     log.disabled = True
@@ -183,9 +183,10 @@ def create_model(
     except (OSError, MemoryError): raise
     except Exception as e: # networks for pictures of one size, or without a map of features, fail each in its own way
         if isinstance(e, InputError) and "this network gives no map" not in str(e): raise
+        why = "" if isinstance(e, InputError) else f" ({next(iter(str(e).splitlines()), '')})"
         raise InputError(f"{arch} gives no map of features over time from {n_mels} mel bands: take a convolutional "
                          "network, such as tf_efficientnet_lite0 or densenet121"
-                         + (", or more bands" if n_mels < 64 else "")) from None
+                         + (", or more bands" if n_mels < 64 else "") + why) from None
     if own: # not an ImageNet network, but a body like this one
         try: net.body.load_state_dict(load_file(file))
         except RuntimeError:

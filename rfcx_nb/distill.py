@@ -15,7 +15,7 @@ from .encoder import encoder_class
 from .imitate import imitate
 from .model_card import read_teacher, write_model_card
 from .preprocess import find_recordings, real_path
-from .pseudo_labels import check_soft_teacher, soft_labels
+from .pseudo_labels import check_soft_teacher, renew_soft, soft_labels, write_soft
 from .run_thresholds import (field_thresholds, keep_edited, read_thresholds, read_thresholds_note,
                                     THRESHOLD_COLS, weights_id, write_thresholds, write_thresholds_note)
 from .runs import file_digest, load_config, load_run, make_config, run_folder, RunConfig
@@ -136,7 +136,7 @@ def _write_soft_labels(run, file, cfg, boxes, path, waves, files, n_workers): # 
     df = soft_labels(df, boxes, seconds).assign(fold=0)
     if not len(df): raise InputError("no recording is as long as a crop: there is nothing to teach")
     df["start"] += max(seconds - length, 0)/2 # the middle of a longer window
-    with atomic_write(file) as f: df.to_parquet(f, index=False)
+    write_soft(df, file, path)
     Scores(file.parent/"teacher", run.species).remove(files)
 
 # %% ../nbs/07a_distill.ipynb #5034808d
@@ -218,6 +218,7 @@ def rfcx_distill(
         files = heard_recordings(new, path, boxes.recording_id, unlabelled, teacher)
         if not (new/"fold0"/"weights.safetensors").exists():
             store, files = _decode(cfg, files=files, known=read_boxes(path).recording_id.tolist(), **kw)
+            renew_soft(new, path)
             if not soft.exists(): _write_soft_labels(run, soft, cfg, boxes, files=files, **kw)
         if run.cfg.encoder and "pretrained" not in settings:
             own["pretrained"] = _pretrained(run, new, cfg, store, files, mixtures, n_workers)

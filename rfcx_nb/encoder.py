@@ -24,7 +24,8 @@ from torch import nn
 
 # %% ../nbs/03b_encoder.ipynb #b4e0d8bc
 class Encoder:
-    "A frozen network: (n, n_samples) float32 windows of `seconds` at `sample_rate` to (n, `n_features`) float32."
+    """A frozen network: (n, n_samples) float32 windows of `seconds` at `sample_rate` to (n, `n_features`) float32,
+    which are kept as float16, so they should be of a size near 1."""
     sample_rate, seconds, n_features, licence = 48_000, 3., 1024, ""
     @property
     def window(self):
@@ -240,9 +241,9 @@ def _float16(encoder, x): # Its features, as they are kept; `InputError` if they
         raise InputError(f"the encoder {type(encoder).__name__} gives features of shape {x.shape}: (n, n_features), "
                          f"here {encoder.n_features} columns, are expected")
     with np.errstate(over="ignore"): res = x.astype(np.float16)
-    if np.isfinite(res).all(): return res
-    raise InputError(f"the encoder {type(encoder).__name__} gives features that are not finite numbers, or beyond "
-                     "65,504, the largest of float16: scale them")
+    if np.isfinite(res).all() and (res.any() or not x.any()): return res
+    raise InputError(f"the encoder {type(encoder).__name__} gives features that are not finite numbers, beyond "
+                     "65,504, the largest of float16, or all too small for it: scale them")
 
 # %% ../nbs/03b_encoder.ipynb #4d892133
 class Features(Parts):

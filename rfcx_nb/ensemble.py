@@ -8,12 +8,12 @@ __all__ = ['ensemble_worth', 'fit_line', 'choose_weights', 'rfcx_ensemble']
 # %% ../nbs/05b_ensemble.ipynb #4ee6ac6b
 from .cli import command
 from .core import InputError, output_file, plural
+from .crops import join_names
 from .metrics import lwlrap
-from .runs import load_config, run_folder
-from .scores import box_scores, finest_scores, read_submission
-from .tables import write_csv
+from .runs import load_config, run_folder, trained_folds
+from .scores import box_scores, column_names, finest_scores, read_submission, submission_note, write_submission
 from .thresholds import calibrate, calibration_data
-from .training_data import join_names, names_of
+from .training_data import names_of
 from .validate import mean_auc, score_held_out, species_report
 from itertools import combinations
 from pathlib import Path
@@ -69,11 +69,14 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
     return [logit(x.loc[xs[0].index, list(xs[0])].clip(1e-6, 1 - 1e-6)) for x in xs]
 
 # %% ../nbs/05b_ensemble.ipynb #26c7a075
-def _same_species(folders): # Folders of runs, which need not exist. Raise if a column of two runs has two names
-    runs = {f: len(load_config(f).species) for f in dict.fromkeys(folders) if (f/"config.json").exists()}
-    remedy = "only runs that were trained with the same species can be combined"
-    named = [names_of(f, n) for f, n in runs.items()]
-    for a, b in combinations(named, 2): join_names(a, b, remedy)
+def _same_species(submissions, folders, n): # csv files; folders of their runs, which need not exist; species
+    """Names of the columns; raises `InputError` if a column has two names."""
+    def named(f, run):
+        return names_of(run, n) if not submission_note(f) and (run/"config.json").exists() else column_names(f, n)
+    names = [named(*o) for o in zip(submissions, folders)]
+    for a, b in combinations(names, 2): join_names(a, b, "only submissions of the same species can be combined")
+    return [next((o for o in column if o != f"s{k}"), f"s{k}") for k, column in enumerate(zip(*(o for o, _ in names)))]
+
 
 # %% ../nbs/05b_ensemble.ipynb #c9a12b79
 def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, weights), from held-out boxes
@@ -105,7 +108,7 @@ def rfcx_ensemble(
     "Combine submissions by a weighted mean of log-odds; without --path all are standardised and weigh the same."
     xs, n, out = _read_all(submissions), len(submissions), output_file(out, "--out", *submissions)
     folders = [run_folder(models, Path(f).absolute().parent.name) for f in submissions]
-    _same_species(folders)
+    species = _same_species(submissions, folders, xs[0].shape[1])
     if path:
         for f, run in zip(submissions, folders):
             if not (run/"config.json").exists():
@@ -115,10 +118,12 @@ def rfcx_ensemble(
                 raise InputError(f"{f} has {xs[0].shape[1]} species and the run {run} has {s}: predict with it again")
             if any(w.stat().st_mtime > Path(f).stat().st_mtime for w in run.glob("fold*/weights.safetensors")):
                 print(f"the networks of {run} are newer than {f}: predict with them again, if they have changed")
+            if submission_note(f).get("folds", trained := trained_folds(run, load_config(run))) != trained:
+                print(f"{f} is not of all folds of {run} that are trained, and the weights are chosen with all")
         lines, weights = _from_boxes(folders, path, waves, n_workers)
     else:
         scale = [(x.to_numpy().mean(), x.to_numpy().std() + 1e-6) for x in xs]
         lines, weights = [(1/sd, -mean/sd) for mean, sd in scale], np.ones(n)/n
     total = sum(w*(a*x + b) for x, (a, b), w in zip(xs, lines, weights))
-    write_csv(expit(total).reset_index(), out)
+    write_submission(expit(total).reset_index(), out, species, submissions=[str(f) for f in submissions])
     print(f"{plural(n, 'submission')}, {plural(len(total), 'recording')}: {out}")

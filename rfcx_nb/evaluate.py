@@ -9,15 +9,17 @@ __all__ = ['FIGURES', 'covered', 'match_events', 'drawn_groups', 'event_figures'
 # %% ../nbs/10a_evaluate.ipynb #aef72844
 from .cli import command
 from .core import as_path, existing_path, InputError, local_path, output_file, plural
+from .crops import join_names
 from .import_boxes import check_rows, match_recordings, read_species_ids, read_tables
 from .metrics import (bootstrap_bounds, LEVEL, lwlrap_parts, MIN_RECORDINGS, rate_text, resample_weights,
                              with_interval)
 from .preprocess import find_recordings
 from .recordings import durations, site_of
 from .report import read_detections
-from .scores import read_failures, read_note, read_submission, scored_recordings
+from .scores import column_names, read_failures, read_note, read_submission, scored_recordings
 from .tables import write_csv
 from dataclasses import dataclass
+from itertools import combinations
 import numpy as np, pandas as pd
 
 # %% ../nbs/10a_evaluate.ipynb #e587dc23
@@ -111,7 +113,7 @@ def figure_row(
 
 # %% ../nbs/10a_evaluate.ipynb #250695a9
 def evaluate(
-    detections, # recording, start, end, species, score
+    detections, # recording, start, end, species, score (not nan; without one, the same number for all)
     events,     # recording, start, end, species: all calls
     recordings, # All recordings of the test set, those without a call too
     overlap=.2, # Least share, as for `match_events`
@@ -122,6 +124,9 @@ def evaluate(
     place, weights = {k: column[g] for k, g in group.items()}, resample_weights(len(column))
     d, e = match_events(*(o[o.recording.isin(place)] for o in (detections, events)), overlap)
     if not len(e): raise InputError("there is no call in these recordings: nothing can be evaluated")
+    if len(detections) and not detections.recording.isin({*place, *events.recording}).any():
+        raise InputError(f"no detection is in a recording of the test set: {detections.recording.iloc[0]} ..., but the "
+                         f"recordings are called {min(place)} ...")
     rows, xs = [], []
     for s in sorted(set(e.species) | set(d.species)):
         ds, es = d[d.species == s], e[e.species == s]
@@ -289,6 +294,8 @@ def read_pair(
         if len(lost):
             more = f" and {plural(len(lost) - 1, 'other')}" if len(lost) > 1 else ""
             raise InputError(f"{f} has no row for recording {lost[0]}{more}")
+    names = [column_names(f, t.shape[1]) for f in (a, b, truth)]
+    for o, p in combinations(names, 2): join_names(o, p, "only tables of the same species can be compared")
     return x.loc[t.index, list(t)], y.loc[t.index, list(t)], t
 
 # %% ../nbs/10a_evaluate.ipynb #5de3376c

@@ -114,8 +114,9 @@ def metadata(
     step): # From window to window, in frames
     "Dict of the text in a file's metadata, JSON where it is more than a word."
     cfg, stride = run.cfg, run.net.stride
-    facts = dict(sample_rate=cfg.sample_rate, species=table.species.tolist(), loss=cfg.loss, activation=run.activation,
-                 thresholds=[None if np.isnan(t) else t for t in table.threshold], model=cfg.model, folds=len(run.nets),
+    facts = dict(sample_rate=cfg.sample_rate, n_fft=cfg.n_fft, species=table.species.tolist(), loss=cfg.loss,
+                 activation=run.activation, model=cfg.model, folds=len(run.nets),
+                 thresholds=[None if np.isnan(t) else t for t in table.threshold],
                  window_seconds=width*cfg.frame_seconds, step_seconds=max(step//stride, 1)*stride*cfg.frame_seconds,
                  version=f"rfcx_nb {__version__}")
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()}

@@ -224,6 +224,14 @@ def _count_boxes(ok, names): # Rows without a fault; names of the species -> a r
     return n.reindex(names, fill_value=0)
 
 # %% ../nbs/01d_import_boxes.ipynb #f1ee9e42
+def _contradictions(ok): # Rows of boxes -> confirmed ones that share half of their time with the next denied one
+    key, cols = ["recording_id", "species"], ["recording_id", "species", "start", "end"]
+    yes, no = (o[cols].sort_values("start") for o in (ok[ok.is_tp], ok[~ok.is_tp]))
+    no = no.assign(begin=no.start, stop=no.end)[[*key, "start", "begin", "stop"]]
+    df = pd.merge_asof(yes, no, on="start", by=key, direction="nearest")
+    both = np.minimum(df.end, df.stop) - np.maximum(df.start, df.begin)
+    return df[both >= .5*np.minimum(df.end - df.start, df.stop - df.begin)]
+
 def import_summary(
     df,      # Rows of `check_rows`
     wrong,   # Tables that were not used, from `read_tables`
@@ -253,6 +261,11 @@ def import_summary(
         n = plural(len(twice), "box is there under two species", "boxes are there under two species each")
         lines.append(f"{n}, such as {' and '.join(both)} in {k} at {t:g} s: if one of them was a mistake, remove its "
                      "row and import again")
+    if len(o := _contradictions(ok)):
+        n = plural(len(o), "box is confirmed where another box denies its species",
+                   "boxes are confirmed where another box denies their species")
+        lines.append(f"{n}, such as {o.species.iloc[0]} in {o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s: if one "
+                     "of the two was a mistake, remove its row and import again")
     if bare: lines.append(plural(bare, "box has no frequencies and spans", "boxes have no frequencies and span")
                           + " all of them: give columns low and high, in Hz")
     if cut: lines.append(plural(cut, "box runs over the end of its recording and is cut there",

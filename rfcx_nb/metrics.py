@@ -14,18 +14,22 @@ import numpy as np, pandas as pd
 from scipy.stats import norm, t as student
 
 # %% ../nbs/03e_metrics.ipynb #b3dec38e
+def _check_arrays(scores, truth): # (n, n_species) twice -> float and bool; `InputError` if that cannot be
+    scores, truth = np.asarray(scores, float), np.asarray(truth) > 0
+    if scores.ndim != 2 or scores.shape != truth.shape:
+        raise InputError(f"scores {scores.shape} and truth {truth.shape}: both must be (n, n_species)")
+    if not np.isfinite(scores).all() and truth.any():
+        raise InputError(f"a score in row {int((~np.isfinite(scores)).any(1).argmax())} is not a finite number")
+    return scores, truth
+
 def lwlrap(
     scores,       # (n, n_species) scores; only their order inside a row counts
     truth,        # (n, n_species) 1 where a species calls, else 0
     ties="worst"):# Rank of equal scores: "worst" for all, as in scikit-learn, or by "column", as in the competition
     "Label-weighted label-ranking average precision, in [0, 1]; nan without labels. Raises `InputError`."
-    scores, truth = np.asarray(scores, float), np.asarray(truth) > 0
-    if scores.ndim != 2 or scores.shape != truth.shape:
-        raise InputError(f"scores {scores.shape} and truth {truth.shape}: both must be (n, n_species)")
+    scores, truth = _check_arrays(scores, truth)
     if ties not in ("worst", "column"): raise InputError(f"ties is {ties}: it should be worst or column")
     if not truth.any(): return float("nan")
-    if not np.isfinite(scores).all():
-        raise InputError(f"a score in row {int((~np.isfinite(scores)).any(1).argmax())} is not a finite number")
     if ties == "column": # r-th best gets r, whatever it scored
         order = np.argsort(-scores, axis=1, kind="stable")
         hit = np.take_along_axis(truth, order, 1)
@@ -65,7 +69,8 @@ def bootstrap_bounds(
 def lwlrap_parts(
     scores,# (n, n_species)
     truth):# (n, n_species) 0/1
-    "(n,) sums over the labels of each row, and (n,) numbers of labels."
+    "(n,) sums over the labels of each row, and (n,) numbers of labels; raises `InputError` as `lwlrap` does."
+    scores, truth = _check_arrays(scores, truth)
     row, k = np.nonzero(truth)
     at_least = scores[row] >= scores[row, k][:, None]
     return np.bincount(row, (at_least & truth[row]).sum(1)/at_least.sum(1), len(truth)), truth.sum(1)
@@ -74,7 +79,7 @@ def lwlrap_interval(
     scores,    # (n, n_species)
     truth):    # (n, n_species) 1 where a species calls, else 0
     "Lower and upper bound of the LWLRAP by bootstrap over recordings; nan with fewer than five that have a label."
-    parts, n = lwlrap_parts(np.asarray(scores, float), np.asarray(truth) > 0)
+    parts, n = lwlrap_parts(scores, truth)
     parts, n = parts[n > 0], n[n > 0]
     if len(n) < MIN_RECORDINGS: return np.nan, np.nan
     w = resample_weights(len(n))[1:]

@@ -68,7 +68,8 @@ def _licence(cfg, folder): # sentence about the weights of the run in `folder`
         binding = f"Its body has imitated the encoder `{notes['encoder']}`: {licence}"
     if binding: return f"{binding}. Treat that licence as binding for these weights too."
     if cfg.encoder: return f"It needs the encoder `{cfg.model}`: {cfg.encoder.licence or 'no licence is stated'}."
-    return (f"Its backbone is timm's `{cfg.model}`, started with `pretrained={cfg.pretrained}`; "
+    if cfg.pretrained.lower() == "false": return f"Its backbone is a `{cfg.model}`, which began with random weights."
+    return (f"Its backbone is the network `{cfg.model}`, started with `pretrained={cfg.pretrained}`; "
             "the licence of those weights holds for these too.")
 
 # %% ../nbs/03j_model_card.ipynb #206cd450

@@ -22,7 +22,8 @@ import numpy as np, pandas as pd, soundfile as sf
 # %% ../nbs/00a_recordings.ipynb #d4735fdd
 FILENAME_TIME = re.compile(r"(?<!\d)((?:19|20)\d\d)(?P<sep>[-_.]?)(\d\d)(?P=sep)(\d\d)[-_T .$]?" # a day
                            r"(?!(?:19|20)\d\d[-_.]\d\d[-_.]\d\d)" # in 2021-06-01_2021-06-30 no time follows
-                           r"(\d\d)[-_:.h]?(\d\d)(?:(?!-\d\d:\d\d)[-_:.m]?(\d\d))?(?!\d)") # hour, minute, second
+                           r"(\d\d)[-_:.h]?(\d\d)" # hour, minute
+                           r"(?:(?!-\d\d:\d\d)(?![-_.]\d\d[bks])[-_:.m]?(\d\d))?(?!\d)") # second; _48k is a sample rate
 SOUNDTRAP = re.compile(r"(\d{3,})\.(\d{12})(?!\d)") # Serial number, and a time whose year lacks its century
 
 def name_time(

@@ -106,7 +106,9 @@ def make_config(
 def _check_names(cfg): # `cfg`, or an `InputError` if its loss or its head is not known
     if cfg.model == "perch": raise InputError("model is perch: give the path of its file, as in --model perch_v2.onnx")
     for k, known in dict(loss=LOSSES, head=HEADS).items():
-        if (v := getattr(cfg, k)) not in known: raise InputError(f"{k} is {v}: it should be {' or '.join(known)}")
+        if (v := getattr(cfg, k)) not in known:
+            raise InputError(f"{k} is {v}: it should be {' or '.join(known)}, or one that this process has added (page "
+                             "03d_losses, 'A loss by name')")
     return cfg
 
 # %% ../nbs/03g_runs.ipynb #2fae3129
@@ -114,7 +116,7 @@ def _check_parts(cfg, file): # `cfg` of a run, or an `InputError` if this proces
     known = dict(loss=cfg.loss in LOSSES, head=cfg.head in HEADS, model=cfg.encoder or is_model(cfg.model))
     for k in [k for k, o in known.items() if not o]:
         raise InputError(f"{file}: {k} is {getattr(cfg, k)}, which is not part of this library. If it is your own, "
-                         "call the command in a process that has added it first: see the page losses, 'A loss by name'")
+                         "call the command in a process that has added it first: see page 03d_losses, 'A loss by name'")
     return cfg
 
 def load_config(folder): # `models/<model_name>`

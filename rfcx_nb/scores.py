@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'GAP', 'UNLISTED', 'species_of', 'activate', 'window_seconds', 'recording_scores', 'submission',
-           'read_submission', 'finest_windows', 'finest_scores', 'box_scores', 'read_settings', 'read_note',
-           'read_source', 'season_id', 'checked_sources', 'other_sound', 'scored_recordings', 'Scores',
-           'write_failures', 'read_failures']
+           'read_submission', 'write_submission', 'submission_note', 'column_names', 'finest_windows', 'finest_scores',
+           'box_scores', 'read_settings', 'read_note', 'read_source', 'season_id', 'checked_sources', 'other_sound',
+           'scored_recordings', 'Scores', 'write_failures', 'read_failures']
 
 # %% ../nbs/04a_scores.ipynb #66055a97
-from .core import InputError, load_dict, save_json
+from .core import InputError, load_dict, load_json, save_json
+from .crops import species_names
 from .parallel import Parts, same_content
 from .preprocess import BLOCK_SECONDS
 from .tables import Number, read_csv_table, write_csv
@@ -85,6 +86,29 @@ def read_submission(file): # csv file
     df = read_csv_table(file, dict(recording_id=str), "a submission csv", "recording_id", others=Number())
     if df.shape[1] < 2 or not len(df): raise InputError(f"{file} has no row of scores, or no column of a species")
     return df.set_index("recording_id")
+
+def write_submission(
+    df,     # As from `submission`
+    file,   # csv file; the note beside it has the same name, with .json
+    species,# Names of its columns
+    **note):# What else the note holds, such as `run` and `folds`
+    "Write a submission, and beside it a note of where it is from, since `s0` says nothing of a species."
+    write_csv(df, file)
+    save_json(note | dict(species=list(species)), Path(file).with_suffix(".json"))
+
+def submission_note(file): # A submission
+    "Dict of the note beside it, empty if there is none."
+    try: note = load_json(Path(file).with_suffix(".json"))
+    except (InputError, OSError): return {} # there is none, or a file of something else
+    return note if isinstance(note, dict) and isinstance(note.get("species"), list) else {}
+
+def column_names(
+    file,# A submission, or a table of the truth
+    n):  # Number of its species
+    "Names of its columns, and the file that holds them: its note, or else `species.csv` in its folder."
+    if note := submission_note(file): return list(map(str, note["species"])), Path(file).with_suffix(".json")
+    return species_names(Path(file).parent, n), Path(file).parent/"species.csv"
+
 
 # %% ../nbs/04a_scores.ipynb #0e16ac8b
 GAP = .5 # Longest silence inside a detection, in s: windows that are farther apart are two detections

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['effort', 'place_detections', 'rates', 'present_species', 'effort_matrix', 'occupancy_matrix', 'out_of_range',
-           'summarize_species', 'accumulation', 'draw_activity', 'draw_accumulation', 'site_places', 'draw_sites',
-           'field_rates', 'rfcx_survey']
+           'audible', 'summarize_species', 'accumulation', 'draw_activity', 'draw_accumulation', 'site_places',
+           'draw_sites', 'field_rates', 'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
 from . import __version__
@@ -49,6 +49,7 @@ def effort(
         left = left.assign(done=left.done + part)
         left = left[left.done < left.seconds - 1e-6]
     res = pd.DataFrame(rows, columns=["site", "date", "hour", "hours"])
+    res = res.astype(dict(date="datetime64[ns]", hour=int, hours=float)) # also if there is no row
     return res.groupby(["site", "date", "hour"], as_index=False, dropna=False).hours.sum()
 
 # %% ../nbs/10_survey.ipynb #b4d47696
@@ -125,6 +126,15 @@ def out_of_range(
     "Dict of species to (n,) bool: recordings with a sample rate too low for its calls; without species that have none."
     res = {s: df.top <= low for s, (low, _) in bands.items()}
     return {s: o for s, o in res.items() if o.any()}
+
+def audible(
+    d,    # From `place_detections`
+    df,   # From `recordings_table`
+    deaf):# From `out_of_range`
+    "`d` without detections in recordings that cannot hold the calls of the species."
+    gone = {(k, s) for s, o in deaf.items() for k in df.recording[o]}
+    return d[np.array([o not in gone for o in zip(d.recording, d.species)], bool)]
+
 
 # %% ../nbs/10_survey.ipynb #f80de3ff
 def summarize_species(
@@ -342,7 +352,7 @@ def _describe_species(t): # Row of the summary
     return s
 
 # %% ../nbs/10_survey.ipynb #d526053a
-def _tell_recordings(df, files, lost, away, deaf): # Table; files; recordings, detections not counted; rates too low
+def _tell_recordings(df, files, lost, away, deaf, wrong): # Table; files; recordings, detections lost; deaf; too high
     for s in unknown(df): print(f"  {printable(s)}")
     waves = [f for i in df.drop_duplicates("site").recording if str(f := files[i]).lower().endswith(".wav")]
     if not find_spec("guano") and (said := next(filter(has_guano, waves), None)):
@@ -356,6 +366,8 @@ def _tell_recordings(df, files, lost, away, deaf): # Table; files; recordings, d
         what = plural(o.sum(), "recording has a sample rate", "recordings have a sample rate")
         print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: they do not "
               "count as effort for it (effort and effort_matrix count them)")
+    if wrong: print(f"  {plural(wrong, 'detection', 'detections')} in such recordings cannot be right and "
+                    f"{'is' if wrong == 1 else 'are'} not counted")
 
 def _tell_species(summary, field, mute, rule): # Summary; `field_rates`; species never reported; is there a rule?
     here = summary.detections > 0
@@ -396,6 +408,9 @@ def rfcx_survey(
     if not len(df): raise InputError(f"of {plural(len(files), 'recording')}, none can be read")
     e, d = effort(df, zone), place_detections(found, df, zone)
     limits = read_note(path).get("threshold", {}) # a species without one is never reported, so its 0 would say nothing
+    deaf = out_of_range(df, read_note(path).get("band", {}))
+    away, heard = len(found) - len(d), audible(d, df, deaf)
+    wrong, d = len(d) - len(heard), heard
     names = sorted({*d.species, *(s for s, v in limits.items() if v is not None)})
     if within and k == 1: print("  --within counts only with --k above 1")
     rule, keys = k > 1 or floor > 0, present_species(d, k, floor, within or np.inf)
@@ -403,14 +418,13 @@ def rfcx_survey(
     field = field_rates(path)
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
-        deaf = out_of_range(df, read_note(path).get("band", {}))
         own = {s: effort(df[~o], zone) for s, o in deaf.items()}
         summary = _write_survey(df, d, e, counts, field, rule, names, path/"survey", own)
         placed = d.drop(columns=["began", "date"]).assign(file=d.recording.map(files).astype(str))
         _write_table(placed, path/"survey"/"detections")
         save_json(dict(k=k, floor=floor, within=within, timezone=timezone, site=site, table=str(table),
                        version=__version__), path/"survey"/"survey.json")
-    _tell_recordings(df, files, len(failed) + len(bad), len(found) - len(d), deaf)
+    _tell_recordings(df, files, len(failed) + len(bad), away, deaf, wrong)
     _tell_species(summary, field, sorted(set(limits) - set(names)), rule)
     if rule:
         print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "

@@ -26,8 +26,8 @@ from .preprocess import audio_blocks, find_recordings, open_audio
 from .prior_shift import make_prior_shift
 from .runs import load_run, Run, run_folder
 from .scores import (finest_scores, read_settings, read_submission, recording_scores, Scores, species_of,
-                            submission, UNLISTED, write_failures)
-from .tables import write_csv
+                            submission, UNLISTED, write_failures, write_submission)
+from .training_data import names_of, run_names
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import deepcopy
@@ -131,12 +131,13 @@ def _scores_table(start, end, fold, logits, species): # (n,) s twice; fold or fo
 @torch.inference_mode()
 def score_wave(
     run,      # `Run`
-    wav,      # (n_samples,) tensor on any device, a block of a recording
+    wav,      # (n_samples,) tensor at the run's sample rate, on any device: a block of a recording
     windows,  # `Windows`
     start=0.):# Time of the first sample, in s
     """Scores table of a waveform, without its recording id; None if it has no more samples than a Fourier window.
-    Raises `InputError` for more than one channel."""
+    Raises `InputError` for more than one channel, and for a run on an encoder, which scores files: see `predict`."""
     cfg = run.cfg
+    if cfg.encoder: raise InputError(f"a run on the encoder {cfg.model} scores files, not sound in memory")
     if wav.dim() != 1: raise InputError(f"a sound of shape {tuple(wav.shape)}: one channel, (n_samples,), is expected")
     if len(wav) <= cfg.n_fft: return None
     mel = LogMel(cfg).mel(wav.to(run.device)[None])
@@ -520,9 +521,12 @@ def rfcx_predict(
     windows = Windows(tile_width, tile_step, False if tiles else None)
     out, move = local_path(out or Path("preds")/model_name, "--out"), make_prior_shift(prevalence, shift, run)
     inputs = resolve_inputs(path, split, run.cfg) # errors in the input come before anything is written
+    n, columns = len(run.species), (as_path(path)/"sample_submission.csv").exists() # of these species
+    species = run_names(run.path, path, n) if columns else names_of(run.path, n)[0]
     with working(out, "rfcx_predict"):
         p = predict(inputs, run, out, windows, backend, waves, n_workers, scheduler, keep=save_preds)
-        write_csv(submission(move(_pooled(p)), p.ids), out/"submission.csv")
+        note = dict(run=str(run.path), folds=list(run.nets))
+        write_submission(submission(move(_pooled(p)), p.ids), out/"submission.csv", species, **note)
         if not p.store.kept: p.store.remove(p.ids)
     report_errors(p.errors, len(p.ids), out)
     rows = "its row in submission.csv is" if len(p.errors) == 1 else "their rows in submission.csv are"

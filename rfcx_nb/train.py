@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['make_datasets', 'read_pseudo', 'batch_tfms', 'mel_tfms', 'band_rows', 'loader_processes', 'loaders', 'get_dls',
-           'top1_accuracy', 'box_lwlrap', 'get_learner', 'make_learner', 'train_fold', 'with_precision', 'train_body',
-           'init_run', 'rfcx_train']
+           'top1_accuracy', 'box_lwlrap', 'get_learner', 'make_learner', 'fold_learner', 'fit_fold', 'with_precision',
+           'train_body', 'init_run', 'rfcx_train']
 
 # %% ../nbs/04_train.ipynb #08b14e66
 from .augment import audio_augment, SpecMask, WaveMixup
@@ -209,7 +209,7 @@ def make_learner(
     return learn.to_fp16() if scaled else learn
 
 # %% ../nbs/04_train.ipynb #b9688bd7
-def train_fold(
+def fold_learner(
     cfg,            # `RunConfig`
     boxes,          # Box table with the columns `fold` and `group`, from `fold_boxes`
     fold:int,       # The one held out
@@ -217,7 +217,7 @@ def train_fold(
     folder,         # `models/<model_name>`, which holds `folds.csv`
     n_workers=None, # Processes that cut and augment
     device=None):   # fastai's choice if None
-    "Train one fold and write `fold<fold>` below `folder`; returns its last row of history."
+    "The `Learner` of a fold; writes down, in `fold<fold>` below `folder`, which recordings it learns from."
     out = Path(folder)/f"fold{fold}"
     with rank0_first():
         if (out/"checkpoint.safetensors").exists() and not (out/"recordings.csv").exists():
@@ -231,13 +231,20 @@ def train_fold(
     held = f"{len(dls.valid_ds)} held out" if cfg.n_folds > 1 else "none held out"
     print(f"fold {fold}: {len(dls.train_ds)} crops to learn from, {held}")
     names = list(read_thresholds(folder, len(cfg.species)).species) if cfg.encoder else ()
-    learn = get_learner(cfg, dls, names=names)
+    return get_learner(cfg, dls, names=names)
+
+def fit_fold(
+    learn, # From `fold_learner`
+    cfg,   # `RunConfig`
+    out):  # `fold<fold>`
+    "Train a fold, or go on with it, and write its weights; returns its last row of history."
     last = fit(learn, cfg, out).iloc[-1]
     if not rank_distrib():
-        save_weights(learn.model, out/"weights.safetensors")
-        (out/"checkpoint.safetensors").unlink(missing_ok=True)
+        save_weights(learn.model, Path(out)/"weights.safetensors")
+        (Path(out)/"checkpoint.safetensors").unlink(missing_ok=True)
     distrib_barrier()
     return last
+
 
 # %% ../nbs/04_train.ipynb #967cc714
 def with_precision(cfg): # `RunConfig`
@@ -344,16 +351,18 @@ def _changed_since(data, k, folder): # As for `_train_once`; what network `k`, w
     if not (folder/f"fold{k}"/"recordings.csv").exists(): return ""
     old = learned(folder, k, read_folds(folder, data.cfg.n_folds)).set_index("recording_id").boxes
     now = box_digests(data.boxes[data.boxes.fold != k])
-    n = sum(old.get(r, NO_BOXES) not in ("", o) for r, o in now.items()) # "": a run of an earlier version
-    return f"; it has not learned new or changed boxes of {plural(n, 'recording')}: to learn these too, give another " \
-           "--model_name" if n else ""
+    was = {r: old.get(r, NO_BOXES) for r in {*now, *old.index}}
+    n = sum(o not in ("", now.get(r, NO_BOXES)) for r, o in was.items()) # "": a run of an earlier version
+    again = f"remove {folder}" if data.cfg.pseudo else "give another --model_name"
+    if not n: return ""
+    return f"; boxes of {plural(n, 'recording')} are new, changed or gone since: to learn from them, {again}"
 
 def _train_once(data, k, folder, n_workers): # `TrainingData`; fold; `models/<model_name>`; processes
     out = folder/f"fold{k}"
     with working(out, "rfcx_train") if not rank_distrib() else nullcontext():
         if (out/"weights.safetensors").exists():
             return print(f"fold {k} is trained already: {out}{_changed_since(data, k, folder)}")
-        last = train_fold(data.cfg, data.boxes, k, data.store, folder, n_workers)
+        last = fit_fold(fold_learner(data.cfg, data.boxes, k, data.store, folder, n_workers), data.cfg, out)
     if data.cfg.n_folds == 1: return print(f"one network, which has learned from all boxes: written to {out}")
     ranks = f"of the held-out crops {last.accuracy:.0%} have a confirmed species first, LWLRAP {last.box_lwlrap:.3f}; "
     print(f"fold {k}: {ranks if len(data.cfg.species) > 1 else ''}written to {out}")
