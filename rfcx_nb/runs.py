@@ -100,7 +100,7 @@ def make_config(
         raise InputError(f"sample_rate is {cfg.sample_rate}: {cfg.model} hears sound of {enc.sample_rate} Hz only, "
                          "leave it out")
     if enc and (idle := [k for k in settings if k in BACKBONE_ONLY]):
-        print(f"{cfg.model} computes the features, so {', '.join(idle)} changes nothing")
+        print(f"without effect, since {cfg.model} computes the features: {', '.join(idle)}")
     return _check_names(cfg)
 
 def _check_names(cfg): # `cfg`, or an `InputError` if its loss or its head is not known
