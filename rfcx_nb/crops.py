@@ -87,7 +87,6 @@ def join_names(
         if x != y and f"s{k}" not in (x, y): raise InputError(f"s{k} is {x} in {f} and {y} in {g}: {remedy}")
     return [y if x == f"s{k}" else x for k, (x, y) in enumerate(zip(xs, ys))]
 
-
 # %% ../nbs/01_crops.ipynb #0a304b59
 def show_boxes(
     boxes,      # Rows of a box table, of one recording

@@ -87,7 +87,6 @@ def detect(
         raise InputError("scores of several recordings: detect the calls of each by itself")
     return _table(_rows(scores, table, activation, gap, min_length))
 
-
 # %% ../nbs/06_detections.ipynb #608b8dfc
 def _write_parquet(df, file): # Detections; where they go
     with atomic_write(file) as f: df.to_parquet(f, index=False)
@@ -116,7 +115,6 @@ def parse_formats(
         if place in TAKEN: raise InputError(f"format {o} would write {place}, which is of the commands: rename it")
     if not res: raise InputError(f"format is empty: give {', '.join(WRITERS)}, or several with commas")
     return res
-
 
 # %% ../nbs/06_detections.ipynb #31da2b5b
 def _digest(folder): # -> checksum of all file names and contents in it, except what file browsers put there
@@ -175,7 +173,6 @@ def _detect_part(file, *how): # File of scores; as for `detect`
 def _detect_all(parts, n_workers, *how): # Recording id to file of scores; processes; as for `detect`
     found = ordered_map(_detect_part, [(f, *how) for f in parts.values()], n_workers, "detect")
     return _table([o for rows in found for o in rows])
-
 
 # %% ../nbs/06_detections.ipynb #18acdd11
 def can_report(t): # Thresholds of a run, perhaps with what was heard in the field

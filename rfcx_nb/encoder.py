@@ -146,7 +146,6 @@ class Perch(Encoder):
         x *= .25/np.maximum(np.abs(x).max(1, keepdims=True), 1e-6)
         return self.net.run(["embedding"], dict(inputs=x))[0]
 
-
 # %% ../nbs/03b_encoder.ipynb #b47c4ce0
 def encoder_class(
     name): # A key of `ENCODERS`, or the path of an ONNX file of Perch 2

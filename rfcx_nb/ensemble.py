@@ -77,7 +77,6 @@ def _same_species(submissions, folders, n): # csv files; folders of their runs, 
     for a, b in combinations(names, 2): join_names(a, b, "only submissions of the same species can be combined")
     return [next((o for o in column if o != f"s{k}"), f"s{k}") for k, column in enumerate(zip(*(o for o, _ in names)))]
 
-
 # %% ../nbs/05b_ensemble.ipynb #c9a12b79
 def _from_boxes(folders, path, waves, n_workers): # Folders of runs -> (lines, weights), from held-out boxes
     held = [score_held_out(path, f, waves, n_workers=n_workers, extend=False) for f in folders]

@@ -126,7 +126,6 @@ def _curves(s, n, rng): # `Singer`; notes; random generator -> (n, 17) pitch cur
     x += (s.pitch + drift + rng.normal(0, v.loose, n))[:, None]
     return s.f_min + (s.f_max - s.f_min)*x.clip(.02, .98)
 
-
 # %% ../nbs/forest.ipynb #b5f83e8d
 def _note(s, f, seconds, rng): # `Singer`; pitch curve in Hz; duration -> samples
     v, m = s.voice, max(64, int(seconds*SR))

@@ -109,7 +109,6 @@ def renew_soft(
     for f in Path(folder).glob("fold*"): shutil.rmtree(f) if f.is_dir() else f.unlink()
     file.unlink()
 
-
 # %% ../nbs/07_pseudo_labels.ipynb #873be514
 def _write_pseudo_labels(
     path,           # Folder laid out like Kaggle's

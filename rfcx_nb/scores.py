@@ -72,7 +72,6 @@ def recording_scores(
     p, _ = _per_group(activate(logits, activation), "mean", rec[i])
     return pd.DataFrame(p, pd.Index(ids, name="recording_id"), species_of(scores))
 
-
 # %% ../nbs/04a_scores.ipynb #b3fca4ab
 def submission(
     p,   # (recordings, species) scores
@@ -109,7 +108,6 @@ def column_names(
     if note := submission_note(file): return list(map(str, note["species"])), Path(file).with_suffix(".json")
     return species_names(Path(file).parent, n), Path(file).parent/"species.csv"
 
-
 # %% ../nbs/04a_scores.ipynb #0e16ac8b
 GAP = .5 # Longest silence inside a detection, in s: windows that are farther apart are two detections
 
@@ -137,7 +135,6 @@ def finest_scores(
     keys = scores.iloc[rows, :len(KEYS)].assign(fold=-1).reset_index(drop=True)
     return pd.concat([keys, pd.DataFrame(logits, columns=species_of(scores))], axis=1)
 
-
 # %% ../nbs/04a_scores.ipynb #a16ab2b4
 def box_scores(
     scores, # Scores table
@@ -157,7 +154,6 @@ def box_scores(
         i = i[near]
         o[:] = _per_group(x[i], "max", fold[i], width[i])[0].mean(0)
     return out
-
 
 # %% ../nbs/04a_scores.ipynb #2019565c
 def read_settings(folder): # Folder of scores

@@ -200,7 +200,6 @@ class Example:
     seconds:float     # Length
     is_tp:bool=True   # Confirmed?
 
-
 # %% ../nbs/09_search.ipynb #8f8ad647
 @dataclass
 class Scale:

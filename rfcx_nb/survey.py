@@ -135,7 +135,6 @@ def audible(
     gone = {(k, s) for s, o in deaf.items() for k in df.recording[o]}
     return d[np.array([o not in gone for o in zip(d.recording, d.species)], bool)]
 
-
 # %% ../nbs/10_survey.ipynb #f80de3ff
 def summarize_species(
     d, # From `place_detections`, those that count

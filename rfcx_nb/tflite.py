@@ -28,7 +28,6 @@ class Operator(nn.Module):
         "The function's value."
         return self.function(*xs) if self.constant is None else self.function(*xs, self.constant)
 
-
 # %% ../nbs/tflite.ipynb #61baa66b
 class Network(nn.Module):
     "Layers, each of which takes outputs of earlier ones: (n, channels, rows, columns) to (n, features)."
@@ -49,7 +48,6 @@ class Network(nn.Module):
             x = values[output] = layer(*(values[k] for k in inputs))
             for k in done: del values[k]
         return x.flatten(1)
-
 
 # %% ../nbs/tflite.ipynb #ba916476
 class TFLite:

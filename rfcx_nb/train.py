@@ -245,7 +245,6 @@ def fit_fold(
     distrib_barrier()
     return last
 
-
 # %% ../nbs/04_train.ipynb #967cc714
 def with_precision(cfg): # `RunConfig`
     "`cfg` with its precision, the fastest if it is `auto`; raises `InputError` if this machine does not have it."
@@ -280,7 +279,6 @@ def train_body(
     net = make_net(cfg)
     learn = make_learner(cfg, dls, net, loss, [metric])
     return fit(learn, cfg, folder, metrics=(metric.__name__,)).iloc[-1], net
-
 
 # %% ../nbs/04_train.ipynb #db22d818
 def _first_thresholds(data, path, folder): # `TrainingData`; folder laid out like Kaggle's; `models/<model_name>`

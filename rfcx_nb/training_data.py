@@ -73,7 +73,6 @@ def names_of(
     if own.exists() or not table.exists(): return species_names(folder, n), own
     return list(read_thresholds(folder, n).species), table
 
-
 # %% ../nbs/03i_training_data.ipynb #61bab9f9
 def run_names(
     folder, # `models/<model_name>`
