@@ -182,7 +182,7 @@ def on_disk(name, full):
         if full: (disk/"fill").unlink()
         else: subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         case.check(case.run() == 0, f"fails when there is room again: {case.text.strip()[-100:]}")
-        if target.suffix: shutil.copy(there, target)
+        if target.suffix: [shutil.copy(f, target.parent) for f in disk.glob(target.stem + ".*")] # with its note
         else: target.unlink(); shutil.copytree(there, target, symlinks=True)
         same(case, WANT[name])
         return case.verdict()
