@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DETECTION_COLS', 'WRITERS', 'TAKEN', 'Merged', 'merge_windows', 'detect', 'Writer', 'parse_formats',
-           'write_detections', 'can_report', 'detection_thresholds', 'kept_scores', 'rfcx_detect']
+           'write_detections', 'detect_all', 'can_report', 'detection_thresholds', 'kept_scores', 'rfcx_detect']
 
 # %% ../nbs/06_detections.ipynb #f54496b2
 from . import __version__
@@ -166,13 +166,20 @@ def write_detections(
         if moved := _swap_in(new, out/k):
             print(f"  {out/k} was changed by hand, or is of an earlier version: it is {moved} now")
 
-# %% ../nbs/06_detections.ipynb #7cb287cc
+# %% ../nbs/06_detections.ipynb #a5e98890
 def _detect_part(file, *how): # File of scores; as for `detect`
     return _rows(pd.read_parquet(file), *how)
 
-def _detect_all(parts, n_workers, *how): # Recording id to file of scores; processes; as for `detect`
-    found = ordered_map(_detect_part, [(f, *how) for f in parts.values()], n_workers, "detect")
-    return _table([o for rows in found for o in rows])
+def detect_all(
+    parts,          # Recording id to the file of its scores
+    table,          # Thresholds of the species, such as `Run.thresholds`
+    activation,     # What turns logits into scores: the activation of the run
+    gap=GAP,        # Longest silence inside a detection, in s
+    min_length=0.,  # Shortest detection, in s
+    n_workers=None):# Processes (default: one per core if there are many files)
+    "Detections of several recordings, one after another, as by `detect`."
+    jobs = [(f, table, activation, gap, min_length) for f in parts.values()]
+    return _table([o for rows in ordered_map(_detect_part, jobs, n_workers, "detect") for o in rows])
 
 # %% ../nbs/06_detections.ipynb #18acdd11
 def can_report(t): # Thresholds of a run, perhaps with what was heard in the field
@@ -313,7 +320,7 @@ def rfcx_detect(
         else:
             _check_widths(windows.widths, out/"scores")
             p = kept_scores(run, out)
-        df = _detect_all(p.parts, n_workers, table, run.activation, gap, min_length)
+        df = detect_all(p.parts, table, run.activation, gap, min_length, n_workers)
         used = set(p.parts.values())
         (p.store.folder/UNLISTED).touch() # until the note below is of the tables again
         write_detections(df, out, formats)

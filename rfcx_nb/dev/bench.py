@@ -9,8 +9,8 @@ __all__ = ['ONE_PASS', 'OPENSOUNDSCAPE', 'STAGES', 'timings', 'as_row', 'compare
            'bench_mel', 'two_nets', 'train_step', 'bench_train_step', 'original_minute', 'our_minute', 'example_mel',
            'bench_config', 'bench_run', 'fastest_backend', 'bench_predict_minute', 'default_nets',
            'bench_predict_backend', 'original_predict', 'our_predict', 'bench_predict_end_to_end', 'predict_many',
-           'growth_memory', 'bench_growth', 'time_opensoundscape', 'season_ways', 'bench_season', 'table', 'merge',
-           'rfcx_bench']
+           'growth_memory', 'bench_growth', 'time_opensoundscape', 'season_ways', 'detect_many', 'bench_season',
+           'table', 'merge', 'rfcx_bench']
 
 # %% ../../nbs/bench.ipynb #b82d4f38
 from ..augment import audio_augment
@@ -19,11 +19,14 @@ from ..backends import cpu_name, fastest, has_bf16, to_backend, train_precision
 from ..cli import command
 from ..core import AudioConfig, InputError, load_json, output_file, plural, save_json
 from ..crops import CropDataset, read_boxes, read_crop, window_samples
+from ..detections import detect_all, write_detections
+from ..encoder import ENCODERS
 from ..forest import make_forest
 from ..logmel import filterbank, LogMel, normalize
 from ..losses import cross_entropy
 from ..model import to_device
 from ..preprocess import preprocess, read_audio
+from ..run_thresholds import default_thresholds
 from ..runs import build_model, make_config, Run
 from ..scores import recording_scores, Scores
 from ..tiled_inference import backend_seconds, score_folder, score_pass, score_recordings, WIDTHS, Windows
@@ -463,15 +466,19 @@ def bench_predict_end_to_end(
     return row | dict(sound_per_s=dict(baseline=seconds/row["baseline_s"], ours=seconds/row["ours_s"]))
 
 # %% ../../nbs/bench.ipynb #96371398
+def _score_many(run, files, n, folder): # `Run`; audio files; recordings to make of them; folder -> id to file of scores
+    many = {f"{i:06}": files[i % len(files)] for i in range(n)}
+    scores, features = Scores(Path(folder)/"scores", run.species), Path(folder)/"features"
+    return score_folder(run, many, scores, {}, ONE_PASS, features=features).parts
+
 def predict_many(
     run,   # `Run`
     files, # Audio files
     n):    # How many recordings to make of them
     "(n, n_species) table of scores of `n` recordings, by `score_folder`."
     with tempfile.TemporaryDirectory() as d:
-        many = {f"{i:06}": files[i % len(files)] for i in range(n)}
-        done = score_folder(run, many, Scores(Path(d)/"scores", run.species), {}, ONE_PASS)
-        return pd.concat([recording_scores(pd.read_parquet(f), run.activation) for f in done.parts.values()])
+        parts = _score_many(run, files, n, d).values()
+        return pd.concat([recording_scores(pd.read_parquet(f), run.activation) for f in parts])
 
 # %% ../../nbs/bench.ipynb #ae7ad43d
 def growth_memory(
@@ -544,15 +551,25 @@ def season_ways(
             f"one network, torch ({torch_way})": by(torch_way, nets[:1])}
     return ways | ({"one network, onnxruntime": by("onnx", nets[:1])} if "onnx" in seconds else {})
 
-def _season_birdnet(files, n, folder): # Seconds of sound a second of BirdNET and a head; None if it is not installed
-    from rfcx_nb.encoder import ENCODERS
+def detect_many(
+    run,   # `Run`
+    files, # Audio files
+    n):    # How many recordings to make of them
+    "Detections in `n` recordings, with a threshold of .5, as `rfcx_detect` writes them."
+    k = len(run.species)
+    with tempfile.TemporaryDirectory() as d:
+        parts = _score_many(run, files, n, d)
+        res = detect_all(parts, default_thresholds(run.species, np.zeros((k, 2)), np.ones(k)), run.activation)
+        write_detections(res, d)
+        return res
+
+def _season_birdnet(files, n): # Seconds of sound a second of BirdNET and a head; None if it is not installed
     try: ENCODERS["birdnet"]()
     except InputError: return None
     cfg = make_config(model="birdnet", species=tuple(f"s{k}" for k in range(24)))
-    run, many = bench_run(cfg, build_model(cfg).eval()), {f"{i:06}": files[i % len(files)] for i in range(n)}
-    t = perf_counter()
-    score_folder(run, many, Scores(folder/"scores", run.species), {}, features=folder/"features")
-    return sum(sf.info(f).duration for f in many.values())/(perf_counter() - t)
+    run, t = bench_run(cfg, build_model(cfg).eval()), perf_counter()
+    detect_many(run, files, n)
+    return sum(sf.info(files[i % len(files)]).duration for i in range(n))/(perf_counter() - t)
 
 def bench_season(
     forest,                      # Folder of recordings
@@ -560,20 +577,19 @@ def bench_season(
     arch="tf_efficientnet_lite0",# Network
     n=60,                        # Recordings: an hour of minutes
     opensoundscape=""):          # Python of an environment with OpenSoundscape
-    "Row: recordings to scores on disk, by five networks and by one; `rates` are seconds of sound per second."
+    "Row: recordings to detections, by five networks and by one; `rates` are seconds of sound per second."
     files = sorted((forest/"train").glob("*.flac"))
     some, other = files[:6], {} # another library comes first: if it does not work, nothing is lost
     for name in ("resnet18", "densenet121") if opensoundscape else ():
         label, seconds = time_opensoundscape(opensoundscape, some, name)
         other[label] = sum(sf.info(f).duration for f in some)/seconds
     ways = season_ways(arch)
-    times = timings({k: lambda run=run: predict_many(run, files, n) for k, run in ways.items()}, rounds, warm=False)
+    times = timings({k: lambda run=run: detect_many(run, files, n) for k, run in ways.items()}, rounds, warm=False)
     length, (first, *others) = n*sf.info(files[0]).duration, times
     rates, best = {k: length/median(v) for k, v in times.items()}, min(others, key=lambda k: median(times[k]))
-    with tempfile.TemporaryDirectory() as d:
-        if birdnet := _season_birdnet(files, n//3, Path(d)): rates["head on BirdNET"] = birdnet
+    if birdnet := _season_birdnet(files, n//3): rates["head on BirdNET"] = birdnet
     rates |= other
-    what = f"{n} FLACs to scores on disk, {arch}: {first} against {best}"
+    what = f"{n} FLACs to detections, {arch}: {first} against {best}"
     return as_row("season", what, dict(baseline=times[first], ours=times[best]), rates=rates)
 
 # %% ../../nbs/bench.ipynb #609c256f
