@@ -70,7 +70,7 @@ def _read_all(submissions): # csv files -> list of (recordings, species) log-odd
 
 # %% ../nbs/05b_ensemble.ipynb #26c7a075
 def _same_species(submissions, folders, n): # csv files; folders of their runs, which need not exist; species
-    """Names of the columns; raises `InputError` if a column has two names."""
+    "Names of the columns; raises `InputError` if a column has two names."
     def named(f, run):
         return names_of(run, n) if not submission_note(f) and (run/"config.json").exists() else column_names(f, n)
     names = [named(*o) for o in zip(submissions, folders)]
