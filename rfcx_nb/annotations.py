@@ -152,9 +152,12 @@ def read_delimited(
     find = _find_columns(file, heads, label)
     df = _read_rows(file, text, sep, len(heads), above)
     out = pd.DataFrame({k: df[i] for k, i in find.items()} | dict(row=df.row))
-    for k in {"start", "end"} & set(out) if sep == "," else (): # 1,100 is 1.1 only if there is a 0,5 or a 13,25 too
+    times = [k for k in ("start", "end") if k in out]
+    for k in times if sep == "," else (): # 1,100 is 1.1 only if there is a 0,5 or a 13,25 too
         comma, thousand = (out[k].str.fullmatch(rf"\s*{o}\s*") for o in (r"\d+,\d+", r"[1-9]\d{0,2}(,\d{3})+"))
         if not (comma & ~thousand).any(): out[k] = out[k].mask(thousand, "?")
+    if sep != "," and any(out[k].str.fullmatch(r"\s*\d+,\d+\s*").any() for k in times): # beside 13,5 is 1.100 not 1.1
+        for k in times: out[k] = out[k].mask(out[k].str.fullmatch(r"\s*[1-9]\d{0,2}(\.\d{3})+\s*"), "?")
     for k in [k for k in ("low", "high") if k in out]:
         head, x = heads[find[k]].lower(), parse_numbers(out[k])
         if head.endswith("(khz)"): out[k] = out[k].where(x.isna(), (1000*x).astype(str))

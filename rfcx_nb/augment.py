@@ -13,7 +13,7 @@ from fastai.data.core import ItemTransform
 # %% ../nbs/02_augment.ipynb #d02fa3e0
 def audio_augment(
     p=.25,         # Probability of each transform
-    clip=10,       # Share of the samples cut off as too loud, at most, in whole percent; 0 is off
+    clip=10,       # Share of the samples cut off, at most, in whole percent (half at either end); 0 and 1: none
     semitones=8.,  # Pitch shift, up or down, at most; 0 is off
 ): # Called as `aug(samples=wav, sample_rate=sr)`
     "The transforms that are switched on, each with probability `p`, for float32 waveforms; raises `InputError`."

@@ -201,7 +201,7 @@ def detection_thresholds(
     for r in t[~can_report(t)].itertuples():
         high = r.threshold == r.threshold and "above all its boxes" not in r.note
         print(f"  {r.species}: {'no confirmed box: never reported' if r.note == 'not validated' else r.note}"
-              f"{'; none of its boxes reaches it' if high else ''}")
+              f"{'; none of its boxes reaches it: judge clips by rfcx_check' if high else ''}")
     if t.threshold.isna().all():
         print("no species has a threshold: judge clips with rfcx_check, which draws them below thresholds too, or "
               "set --threshold")

@@ -184,9 +184,18 @@ def _describe_figures(t): # Row of `evaluate`
             f"recall {show('recall')}, F1 {show('f1')}, average precision {show('ap')}")
 
 # %% ../nbs/10a_evaluate.ipynb #c13b92dd
-def _too_short(d, e, overlap): # Detections; calls; least share -> species whose calls cannot fill it, by medians
+def _medians(d, e): # Detections; calls -> median length of the calls of each species, and of its detections, in s
     call, found = ((o.end - o.start).groupby(o.species).median() for o in (e, d))
-    return [s for s in sorted(set(call.index) & set(found.index)) if call[s] < overlap*found[s]]
+    both = sorted(set(call.index) & set(found.index))
+    return call[both], found[both]
+
+def _too_short(d, e, overlap): # As for `_medians`; least share -> species whose calls cannot fill it
+    call, found = _medians(d, e)
+    return list(call.index[call < overlap*found])
+
+def _fitting_overlap(d, e): # As for `_medians` -> a share that the calls of every species can fill
+    call, found = _medians(d, e)
+    return (call/found).min()/2
 
 # %% ../nbs/10a_evaluate.ipynb #b831a8ab
 @command
@@ -234,7 +243,13 @@ def rfcx_evaluate(
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
     if short := _too_short(d, e, overlap):
         print(f"  calls of {', '.join(short)} are shorter than {overlap:g} of a detection, so a detection that holds "
-              "one counts as wrong: give a smaller --overlap")
+              f"one counts as wrong, and precision, F1 and average precision say nothing: give --overlap "
+              f"{_fitting_overlap(d, e):.1g}")
+    if silent := sorted(set(found) - set(e.recording)):
+        wrong = (d.recording.isin(silent) & d.species.isin(e.species)).sum()
+        print(f"  {len(silent)} of {plural(len(found), 'recording')}, such as {silent[0]}: no call in {truth}, so "
+              f"{plural(wrong, 'detection there counts', 'detections there count')} as wrong; move recordings that "
+              "nobody has annotated away")
     res = evaluate(d[d.species.isin(e.species)], e, found, overlap, by=by)
     write_csv(res.round(4), out)
     for t in res.itertuples(): print(_describe_figures(t))

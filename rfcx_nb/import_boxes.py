@@ -232,6 +232,17 @@ def _contradictions(ok): # Rows of boxes -> confirmed ones that share half of th
     both = np.minimum(df.end, df.stop) - np.maximum(df.start, df.begin)
     return df[both >= .5*np.minimum(df.end - df.start, df.stop - df.begin)]
 
+def _too_wide(ok): # Rows of boxes -> those that span three times as many Hz as half of their species' boxes
+    o = ok[ok.is_tp & ~ok.no_band].assign(width=lambda o: o.high - o.low)
+    g = o.groupby("species").width
+    return o[(g.transform("size") >= 5) & (o.width > 3*g.transform("median"))]
+
+def _drawn_twice(ok): # Rows of boxes -> confirmed ones that share four fifths of their time with the one before
+    o = ok[ok.is_tp].sort_values(["recording_id", "species", "start"])
+    a, key = o.shift(), ["recording_id", "species"]
+    both = np.minimum(o.end, a.end) - np.maximum(o.start, a.start)
+    return o[(o[key] == a[key]).all(axis=1) & (both > .8*(np.maximum(o.end, a.end) - np.minimum(o.start, a.start)))]
+
 def import_summary(
     df,      # Rows of `check_rows`
     wrong,   # Tables that were not used, from `read_tables`
@@ -266,6 +277,16 @@ def import_summary(
                    "boxes are confirmed where another box denies their species")
         lines.append(f"{n}, such as {o.species.iloc[0]} in {o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s: if one "
                      "of the two was a mistake, remove its row and import again")
+    if len(o := _drawn_twice(ok)):
+        n = plural(len(o), "confirmed box lies", "confirmed boxes lie")
+        lines.append(f"{n} nearly where another of the same species lies, such as {o.species.iloc[0]} in "
+                     f"{o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s: if two people marked the same calls, import "
+                     "the tables of one")
+    if len(o := _too_wide(ok)):
+        n = plural(len(o), "box spans more than three times as many Hz", "boxes span more than three times as many Hz")
+        lines.append(f"{n} as half of the boxes of its species, such as {o.low.iloc[0]:g} to {o.high.iloc[0]:g} Hz of "
+                     f"{o.species.iloc[0]} in {o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s: the band of a species "
+                     "holds all its boxes, so if this one slipped, mend its row and import again")
     if bare: lines.append(plural(bare, "box has no frequencies and spans", "boxes have no frequencies and span")
                           + " all of them: give columns low and high, in Hz")
     if cut: lines.append(plural(cut, "box runs over the end of its recording and is cut there",

@@ -24,7 +24,8 @@ def masked_bce(
     x,          # (batch, n_species) logits
     y,          # (batch, n_species) 1 confirmed, 0 denied, nan unknown; anything between 0 and 1 is a soft label
     unknown=0.):# Weight of unknown entries, whose target is 0
-    "Weighted mean binary cross-entropy, a number: known entries have weight 1, unknown ones `unknown`."
+    """Binary cross-entropy, a number: the weighted mean, where known entries have weight 1, unknown ones `unknown`. The
+    sum of the weights counts as 1 at least."""
     t, w = y.nan_to_num(), torch.where(y.isnan(), unknown, 1.)
     loss = F.binary_cross_entropy_with_logits(x.float(), t, reduction="none")
     return (loss*w).sum()/all_mean(w.sum()).clamp(min=1)

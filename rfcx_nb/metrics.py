@@ -25,7 +25,7 @@ def _check_arrays(scores, truth): # (n, n_species) twice -> float and bool; `Inp
 def lwlrap(
     scores,       # (n, n_species) scores; only their order inside a row counts
     truth,        # (n, n_species) 1 where a species calls, else 0
-    ties="worst"):# Rank of equal scores: "worst" for all, as in scikit-learn, or by "column", as in the competition
+    ties="worst"):# Rank of equal scores: "worst" for all, as in scikit-learn, or by "column", the first column first
     "Label-weighted label-ranking average precision, in [0, 1]; nan without labels. Raises `InputError`."
     scores, truth = _check_arrays(scores, truth)
     if ties not in ("worst", "column"): raise InputError(f"ties is {ties}: it should be worst or column")

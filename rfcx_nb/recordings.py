@@ -130,14 +130,17 @@ def read_guano(file): # Audio file
 # %% ../nbs/00a_recordings.ipynb #61fd2723
 DAY = re.compile(r"[-_. ]*(?<!\d)(?:19|20)\d\d([-_./]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])" # 2024-06-01
                  r"(?:[-_T .$]?(?!(?:19|20)\d\d[-_.]\d\d[-_.]\d\d)(?:[01]\d|2[0-3])[-_:.h]?[0-5]\d" # 05:30
-                 r"(?:[-_:.m]?[0-5]\d)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)")
+                 r"(?:[-_:.m]?[0-5]\d)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
+                 r"|[-_. ]*(?<!\d)(?:0[1-9]|[12]\d|3[01])([-_.])(?:0[1-9]|[12]\d|3[01])\2" # 01-06-2024
+                 r"(?:19|20)\d\d(?!\d)")
 
 MONTH = re.compile(r"(?<![^/])(?:19|20)\d\d(?:[-_./](?:0[1-9]|1[0-2]))?(?![^/])") # A folder 2024-06, 06 in 2024, 2024
 
 def site_folders(name): # Recording id, such as north/a7/2024-06-01/rec_01
     "List of its folders without days, months and years."
-    folders = name.split("/")[:-1]
-    rest = MONTH.sub("", DAY.sub("", "/".join(folders))).split("/")
+    folders, t = name.split("/")[:-1], own_time(name)
+    def year(m): return "" if not t or abs(int(m[0][:4]) - t.year) <= 1 else m[0] # 1950 may be meters above the sea
+    rest = MONTH.sub(year, DAY.sub("", "/".join(folders))).split("/")
     return [s for s in (o if o in folders else o.lstrip("-_. ") for o in rest) if s]
 
 def site_of(name): # Recording id, such as north/a7/rec_01 or SMA1_20210621_053000

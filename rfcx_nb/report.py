@@ -175,5 +175,6 @@ def rfcx_report(
     with atomic_write(out) as f: f.write_text(text, encoding="utf-8")
     size = out.stat().st_size/1e6
     hint = "; a smaller --each makes a page for a phone" if size > 50 else ""
-    print(f"{out}: {plural(n, 'detection')} to judge, {size:.1f} MB{hint}; rfcx_import reads the verdicts.csv that it "
+    of = f"{n} of {plural(len(df), 'detection')}" if n < len(df) else plural(n, "detection")
+    print(f"{out}: {of} to judge, {size:.1f} MB{hint}; rfcx_import reads the verdicts.csv that it "
           "saves")

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['effort', 'place_detections', 'rates', 'present_species', 'effort_matrix', 'occupancy_matrix', 'out_of_range',
-           'audible', 'summarize_species', 'accumulation', 'draw_activity', 'draw_accumulation', 'site_places',
-           'draw_sites', 'field_rates', 'rfcx_survey']
+           'audible', 'triggered', 'summarize_species', 'accumulation', 'draw_activity', 'draw_accumulation',
+           'site_places', 'draw_sites', 'field_rates', 'rfcx_survey']
 
 # %% ../nbs/10_survey.ipynb #290adee2
 from . import __version__
@@ -13,10 +13,11 @@ from .cli import command
 from .core import (atomic_write, existing_path, file_name, InputError, local_path, plural, printable, save_json,
                           working)
 from .metrics import DENSITY_COLS, PRECISION_COLS, RATE_COLS, rate_text, RECALL_COLS
+from .parallel import Parts
 from .plot import panels
 from .recordings import has_guano, read_recordings, recordings_table, sites_of, unknown
 from .report import read_detections, recordings_of
-from .scores import read_failures, read_note, read_settings, scored_recordings
+from .scores import read_failures, read_note, read_settings, read_source, scored_recordings
 from .tables import csv_escape, read_csv_table, write_csv
 import datetime, re
 from contextlib import suppress
@@ -35,9 +36,13 @@ def _moments(df, seconds, zone): # Rows with a start and an offset; s after it; 
     utc = (t - pd.to_timedelta(df.utc_offset, unit="h")).dt.tz_localize("UTC") # to and from summer time
     return utc.dt.tz_convert(zone).dt.tz_localize(None).fillna(t)
 
+def _day(t, begins): # Series of times; hour at which a day begins -> its date
+    return (t - pd.Timedelta(hours=begins)).dt.normalize()
+
 def effort(
-    df,        # From `recordings_table`
-    zone=None):# `ZoneInfo` of its times, which may change to summer time within a recording
+    df,           # From `recordings_table`
+    zone=None,    # `ZoneInfo` of its times, which may change to summer time within a recording
+    day_begins=0):# Hour at which a day begins
     "A row per site, date and hour of the day with its recorded `hours`; without a start, no date and the hour -1."
     rows = [(o.site, pd.NaT, -1, o.seconds/3600) for o in df[df.start.isna()].itertuples()]
     left = df[df.start.notna() & (df.seconds > 0)].assign(done=0.)
@@ -45,7 +50,7 @@ def effort(
         t = _moments(left, left.done, zone)
         rest = 3600 - (t - t.dt.floor("h"))/pd.Timedelta(seconds=1)
         part = np.minimum(rest, left.seconds - left.done)
-        rows += zip(left.site, t.dt.normalize(), t.dt.hour, part/3600)
+        rows += zip(left.site, _day(t, day_begins), t.dt.hour, part/3600)
         left = left.assign(done=left.done + part)
         left = left[left.done < left.seconds - 1e-6]
     res = pd.DataFrame(rows, columns=["site", "date", "hour", "hours"])
@@ -56,14 +61,18 @@ def effort(
 def place_detections(
     detections, # As `rfcx_detect` writes them
     df,         # From `recordings_table`
-    zone=None): # As for `effort`
-    "`detections` with site, date and hour of the day; those outside the recordings of `df` are left out."
+    zone=None,  # As for `effort`
+    day_begins=0): # As for `effort`
+    """`detections` with site, time, date (`until` is that of their end) and hour of the day; those outside the
+    recordings of `df` are left out."""
     began = df[["recording", "site", "start", "utc_offset", "seconds"]].rename(columns=dict(start="began"))
     d = detections.merge(began, on="recording")
     d = d[d.start < d.seconds]
-    t = _moments(d[["began", "utc_offset"]].rename(columns=dict(began="start")), d.start, zone)
-    d = d.drop(columns=["seconds", "utc_offset"])
-    return d.assign(time=t, date=t.dt.normalize(), hour=t.dt.hour.fillna(-1).astype(int))
+    t, end = (_moments(d[["began", "utc_offset"]].rename(columns=dict(began="start")), s, zone)
+              for s in (d.start, d.end - 1e-3))
+    d = d.drop(columns=["began", "seconds", "utc_offset"])
+    return d.assign(time=t, date=_day(t, day_begins), until=_day(end, day_begins),
+                    hour=t.dt.hour.fillna(-1).astype(int))
 
 # %% ../nbs/10_survey.ipynb #86590651
 def rates(
@@ -71,20 +80,25 @@ def rates(
     e,    # From `effort`
     by,   # "hour", "date" or "site"
     species=None, # Names; those of `d` if None
-    own=()): # Dict of species to its effort, where that is not `e`
+    own=(),  # Dict of species to its effort, where that is not `e`
+    day_begins=0): # As for `effort`
     """A row per species and value of `by` with effort: `detections`, the `site_days` (a day at a site; none
-    without a date) that they come from, `hours`, and detections `per_hour` recorded."""
+    without a date) that they come from, `hours_detected` (their length), `hours` recorded, and detections `per_hour`
+    recorded. A detection counts where it begins; its length is cut at full hours and days."""
     def hours(s): # of a species
         mine = dict(own).get(s, e)
         mine = mine if by == "site" else mine[mine.date.notna()]
-        return mine.groupby(by, as_index=False).hours.sum().assign(species=s)
+        mine, o = mine.groupby(by, as_index=False).hours.sum(), d[d.species == s]
+        long = effort(o.assign(start=o.time, seconds=o.end - o.start), day_begins=day_begins).groupby(by).hours.sum()
+        return mine.assign(species=s, hours_detected=mine[by].map(long).fillna(0))
     names = sorted(d.species.unique()) if species is None else species
     count = dict(detections=("start", "size"), site_days=("day", "nunique"))
     day = d.site + " " + d.date.dt.strftime("%Y-%m-%d") # nan without a date, so not counted
     n = d.assign(day=day).groupby(["species", by], as_index=False).agg(**count)
     res = pd.concat([hours(s) for s in names] or [hours("")[:0]]).merge(n, how="left", on=["species", by])
-    res = res.fillna(dict.fromkeys(count, 0)).astype(dict.fromkeys(count, int))[["species", by, *count, "hours"]]
-    return res.assign(per_hour=_four_digits(res.detections/res.hours)).round(dict(hours=4))
+    res = res.fillna(dict.fromkeys(count, 0)).astype(dict.fromkeys(count, int))
+    res = res[["species", by, *count, "hours_detected", "hours"]]
+    return res.assign(per_hour=_four_digits(res.detections/res.hours)).round(dict(hours_detected=4, hours=4))
 
 # %% ../nbs/10_survey.ipynb #d0af448d
 def present_species(
@@ -114,8 +128,8 @@ def occupancy_matrix(
     species): # Name
     "(sites, days) 1 detected, 0 recorded and not detected, nan not recorded."
     mine = d[(d.species == species) & d.date.notna()]
-    last = mine.began + pd.to_timedelta(mine.end - 1e-3, unit="s") # a long call may go on after midnight
-    seen = {o for t in (mine.date, last) for o in zip(mine.site, t.dt.strftime("%Y-%m-%d"))}
+    days = mine.date, mine.until # a long call may go on on the next day
+    seen = {o for t in days for o in zip(mine.site, t.dt.strftime("%Y-%m-%d"))}
     hit = np.array([[(s, c) in seen for c in hours] for s in hours.index], float).reshape(hours.shape)
     return pd.DataFrame(np.where(hours.isna() & (hit == 0), np.nan, hit), hours.index, hours.columns)
 
@@ -123,8 +137,8 @@ def occupancy_matrix(
 def out_of_range(
     df,    # From `recordings_table`
     bands):# Dict of species to (low, high) in Hz
-    "Dict of species to (n,) bool: recordings with a sample rate too low for its calls; without species that have none."
-    res = {s: df.top <= low for s, (low, _) in bands.items()}
+    "Dict of species to (n,) bool: recordings that do not reach to the middle of its band; without species of none."
+    res = {s: df.top < (low + high)/2 for s, (low, high) in bands.items()}
     return {s: o for s, o in res.items() if o.any()}
 
 def audible(
@@ -134,6 +148,14 @@ def audible(
     "`d` without detections in recordings that cannot hold the calls of the species."
     gone = {(k, s) for s, o in deaf.items() for k in df.recording[o]}
     return d[np.array([o not in gone for o in zip(d.recording, d.species)], bool)]
+
+# %% ../nbs/10_survey.ipynb #42f0a168
+def triggered(
+    df): # From `recordings_table`
+    "Bool: do the recordings look as if sounds had triggered the recorder?"
+    gaps = df.sort_values("start").groupby("site").start.diff().dt.total_seconds().dropna()
+    if len(gaps) < 10 or df.seconds.median() >= 30: return False
+    return bool((gaps/10).round().value_counts(normalize=True).iloc[0] < .4)
 
 # %% ../nbs/10_survey.ipynb #f80de3ff
 def summarize_species(
@@ -293,6 +315,16 @@ def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores;
               "so not counted as effort; run rfcx_detect with --path again")
     return res
 
+def _tell_copies(folder, ids): # Of `rfcx_detect`; recordings -> says which hold the same sound, by size and checksum
+    parts, same = Parts(folder/"scores"), {}
+    for k in ids:
+        if o := read_source(parts.path(k)): same.setdefault((o[0], *o[2:]), []).append(k)
+    copies = [ks for ks in same.values() if len(ks) > 1]
+    if copies:
+        n = sum(len(ks) - 1 for ks in copies)
+        print(f"  {plural(n, 'recording seems to be a copy', 'recordings seem to be copies')} of others, such as "
+              f"{copies[0][1]} of {copies[0][0]}: both count, as effort and as detections")
+
 def _read_zone(name): # Of a time zone, or an offset -> `ZoneInfo`, or a fixed `timezone`
     if m := re.fullmatch(r"(?:UTC|GMT)? *([+-])(\d{1,2})(?::?([0-5]\d))?", name.strip(), re.IGNORECASE):
         hours = int(m[2]) + int(m[3] or 0)/60
@@ -312,12 +344,13 @@ def _write_survey(
     rule,  # Is there a rule?
     names, # Of the species
     out,   # Folder
-    own=()): # Dict of species to its effort, as for `rates`
+    own=(),  # Dict of species to its effort, as for `rates`
+    day_begins=0): # As for `effort`
     "Write the tables and pictures of a survey; return the summary."
     _remove_earlier(out)
     _write_table(e, out/"effort")
     own = dict(own)
-    for by in ("hour", "date", "site"): _write_table(rates(d, e, by, names, own), out/f"by_{by}")
+    for by in ("hour", "date", "site"): _write_table(rates(d, e, by, names, own, day_begins), out/f"by_{by}")
     hours = effort_matrix(e)
     with atomic_write(out/"effort_matrix.csv") as f: hours.round(4).rename(csv_escape).to_csv(f, na_rep="NA")
     (out/"occupancy").mkdir(exist_ok=True)
@@ -364,9 +397,13 @@ def _tell_recordings(df, files, lost, away, deaf, wrong): # Table; files; record
     for s, o in deaf.items():
         what = plural(o.sum(), "recording has a sample rate", "recordings have a sample rate")
         print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: they do not "
-              "count as effort for it (effort and effort_matrix count them)")
-    if wrong: print(f"  {plural(wrong, 'detection', 'detections')} in such recordings cannot be right and "
-                    f"{'is' if wrong == 1 else 'are'} not counted")
+              "count as effort for it (effort and effort_matrix count them), and as its call density, which counts "
+              "their windows, none is given")
+    if wrong: print(f"  {plural(wrong, 'detection', 'detections')} in such recordings {'is' if wrong == 1 else 'are'} "
+                    "not counted")
+    if triggered(df):
+        print("  the recordings are short and begin at odd times, as if sounds had triggered the recorder: then hours "
+              "are those of the files, not of listening, so rates, and NA in the matrices, say little")
 
 def _tell_species(summary, field, mute, rule): # Summary; `field_rates`; species never reported; is there a rule?
     here = summary.detections > 0
@@ -378,6 +415,15 @@ def _tell_species(summary, field, mute, rule): # Summary; `field_rates`; species
     if not here.all():
         print(f"  no detection{' that meets the rule' if rule else ''} of {', '.join(summary.species[~here])}: 0 in "
               "summary and occupancy/")
+
+def _tell_long(d, keys, k): # Detections above the floor; (recording, species) that meet the rule; k
+    seconds = d.end - d.start
+    lost = d[(seconds > 4*seconds.min()) & np.array([o not in keys for o in zip(d.recording, d.species)], bool)]
+    if not len(lost): return
+    t = lost.loc[(lost.end - lost.start).idxmax()]
+    print(f"  {plural(len(lost), 'long detection does', 'long detections do')} not meet the rule, such as "
+          f"{t.end - t.start:.0f} s of {t.species} in {t.recording}: a chorus is one detection, so for such species "
+          f"leave --k {k} out")
 
 # %% ../nbs/10_survey.ipynb #8e74c42a
 @command
@@ -393,11 +439,13 @@ def rfcx_survey(
     timezone:str="",
     k:int=1,           # Detections that make a species present in a recording
     floor:float=0.,    # Least score of each of them
-    within:float=0.):  # Longest time from the first of them to the last, in s; 0: any
+    within:float=0.,   # Longest time from the first of them to the last, in s; 0: any
+    day_begins:int=0): # Hour at which a day begins: with 12, a night is one day, that of its evening
     "Count effort and detections by site, day and hour; write occupancy matrices, tables and pictures to survey/."
     if k < 1: raise InputError(f"k is {k}: it must be at least 1")
     if not 0 <= floor <= 1: raise InputError(f"floor is {floor}: it must be from 0 to 1")
     if not within >= 0: raise InputError(f"within is {within}: it must be at least 0")
+    if not 0 <= day_begins <= 23: raise InputError(f"day_begins is {day_begins}: it must be an hour from 0 to 23")
     zone = _read_zone(timezone) if timezone else None
     path = existing_path(local_path(path, "--path"), "a folder that rfcx_detect --format csv wrote")
     _check_detections(path)
@@ -405,7 +453,7 @@ def rfcx_survey(
     given = read_recordings(table, sites_of(list(files), site)) if table else None
     df, bad = recordings_table(_scored(path, {i: o for i, o in files.items() if i not in failed}), site, given, zone)
     if not len(df): raise InputError(f"of {plural(len(files), 'recording')}, none can be read")
-    e, d = effort(df, zone), place_detections(found, df, zone)
+    e, d = effort(df, zone, day_begins), place_detections(found, df, zone, day_begins)
     limits = read_note(path).get("threshold", {}) # a species without one is never reported, so its 0 would say nothing
     deaf = out_of_range(df, read_note(path).get("band", {}))
     away, heard = len(found) - len(d), audible(d, df, deaf)
@@ -415,16 +463,19 @@ def rfcx_survey(
     rule, keys = k > 1 or floor > 0, present_species(d, k, floor, within or np.inf)
     counts = d[np.array([o in keys for o in zip(d.recording, d.species)], bool) & (d.score >= floor)]
     field = field_rates(path)
+    field.loc[field.index.isin(deaf), DENSITY_COLS] = np.nan # windows in which it cannot be heard count there
     with working(path/"survey", "rfcx_survey"):
         _write_table(df, path/"survey"/"recordings")
-        own = {s: effort(df[~o], zone) for s, o in deaf.items()}
-        summary = _write_survey(df, d, e, counts, field, rule, names, path/"survey", own)
-        placed = d.drop(columns=["began", "date"]).assign(file=d.recording.map(files).astype(str))
+        own = {s: effort(df[~o], zone, day_begins) for s, o in deaf.items()}
+        summary = _write_survey(df, d, e, counts, field, rule, names, path/"survey", own, day_begins)
+        placed = d.drop(columns=["date", "until"]).assign(file=d.recording.map(files).astype(str))
         _write_table(placed, path/"survey"/"detections")
-        save_json(dict(k=k, floor=floor, within=within, timezone=timezone, site=site, table=str(table),
-                       version=__version__), path/"survey"/"survey.json")
+        save_json(dict(k=k, floor=floor, within=within, day_begins=day_begins, timezone=timezone, site=site,
+                       table=str(table), version=__version__), path/"survey"/"survey.json")
+    _tell_copies(path, df.recording)
     _tell_recordings(df, files, len(failed) + len(bad), away, deaf, wrong)
     _tell_species(summary, field, sorted(set(limits) - set(names)), rule)
+    if k > 1: _tell_long(d[d.score >= floor], keys, k)
     if rule:
         print("  the rule holds for summary, occupancy/, sites.png and accumulation.png; by_hour, by_date, by_site and "
               "activity.png count all detections")
