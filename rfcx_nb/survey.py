@@ -397,8 +397,8 @@ def _tell_recordings(df, files, lost, away, deaf, wrong): # Table; files; record
     for s, o in deaf.items():
         what = plural(o.sum(), "recording has a sample rate", "recordings have a sample rate")
         print(f"  {s}: {what} that is too low for its calls, such as {df.recording[o].iloc[0]}: they do not "
-              "count as effort for it (effort and effort_matrix count them), and as its call density, which counts "
-              "their windows, none is given")
+              "count as effort for it (effort and effort_matrix count them), and no call density is given, since it "
+              "would count their windows")
     if wrong: print(f"  {plural(wrong, 'detection', 'detections')} in such recordings {'is' if wrong == 1 else 'are'} "
                     "not counted")
     if triggered(df):
@@ -412,9 +412,11 @@ def _tell_species(summary, field, mute, rule): # Summary; `field_rates`; species
     if mute: print(f"  {', '.join(mute)}: no threshold, or one above all boxes of the species, so in no table")
     for s in known.intersection(mute):
         print(f"  {s}: calls in {rate_text(field.loc[s], 'density', '.2%')} of the windows")
-    if not here.all():
-        print(f"  no detection{' that meets the rule' if rule else ''} of {', '.join(summary.species[~here])}: 0 in "
-              "summary and occupancy/")
+    could = summary.of_sites > 0
+    if len(o := summary.species[~here & could]):
+        print(f"  no detection{' that meets the rule' if rule else ''} of {', '.join(o)}: 0 in summary and occupancy/")
+    if len(o := summary.species[~here & ~could]):
+        print(f"  no recording that can hold calls of {', '.join(o)}: NA in occupancy/")
 
 def _tell_long(d, keys, k): # Detections above the floor; (recording, species) that meet the rule; k
     seconds = d.end - d.start
