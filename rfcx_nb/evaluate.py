@@ -215,6 +215,7 @@ def rfcx_evaluate(
     if f.is_dir(): f = f/"detections.csv"
     out, d = output_file(out, "--out", f, truth, names), read_detections(f)
     e, unread = _read_truth(truth, found, recordings, label, names) # these have been named
+    silent = sorted(set(found) - set(e.recording))
     known = read_note(f.parent).get("threshold") if f.name == "detections.csv" else None # for each species of the run
     names_of_run = sorted(known or set(d.species))
     if names_of_run and set(names_of_run).isdisjoint(e.species):
@@ -245,8 +246,8 @@ def rfcx_evaluate(
         print(f"  calls of {', '.join(short)} are shorter than {overlap:g} of a detection, so a detection that holds "
               f"one counts as wrong, and precision, F1 and average precision say nothing: give --overlap "
               f"{_fitting_overlap(d, e):.1g}")
-    if silent := sorted(set(found) - set(e.recording)):
-        wrong = (d.recording.isin(silent) & d.species.isin(e.species)).sum()
+    wrong = (d.recording.isin(silent) & d.species.isin(e.species)).sum()
+    if wrong:
         print(f"  {len(silent)} of {plural(len(found), 'recording')}, such as {silent[0]}: no call in {truth}, so "
               f"{plural(wrong, 'detection there counts', 'detections there count')} as wrong; move recordings that "
               "nobody has annotated away")
