@@ -184,18 +184,9 @@ def _describe_figures(t): # Row of `evaluate`
             f"recall {show('recall')}, F1 {show('f1')}, average precision {show('ap')}")
 
 # %% ../nbs/10a_evaluate.ipynb #c13b92dd
-def _medians(d, e): # Detections; calls -> median length of the calls of each species, and of its detections, in s
+def _share_of_detection(d, e): # Detections; calls -> per species, the median call as a share of the median detection
     call, found = ((o.end - o.start).groupby(o.species).median() for o in (e, d))
-    both = sorted(set(call.index) & set(found.index))
-    return call[both], found[both]
-
-def _too_short(d, e, overlap): # As for `_medians`; least share -> species whose calls cannot fill it
-    call, found = _medians(d, e)
-    return list(call.index[call < overlap*found])
-
-def _fitting_overlap(d, e): # As for `_medians` -> a share that the calls of every species can fill
-    call, found = _medians(d, e)
-    return (call/found).min()/2
+    return (call/found).dropna()
 
 # %% ../nbs/10a_evaluate.ipynb #b831a8ab
 @command
@@ -242,12 +233,12 @@ def rfcx_evaluate(
         if o := late - bad:
             print(f"  {plural(len(o), 'recording')}, such as {min(o)}: not scored, {missed}; run rfcx_detect again")
     if unasked: print(f"  {truth} never names {', '.join(unasked)}: not counted")
-    if short := _too_short(d, e, overlap):
+    share = _share_of_detection(d, e)
+    if short := list(share.index[share < overlap]):
         print(f"  calls of {', '.join(short)} are shorter than {overlap:g} of a detection, so a detection that holds "
-              f"one counts as wrong, and precision, F1 and average precision say nothing: give --overlap "
-              f"{_fitting_overlap(d, e):.1g}")
-    wrong = (d.recording.isin(silent) & d.species.isin(e.species)).sum()
-    if wrong:
+              "one counts as wrong, and precision, F1 and average precision say nothing: give --overlap "
+              f"{share.min()/2:.1g}")
+    if wrong := (d.recording.isin(silent) & d.species.isin(e.species)).sum():
         print(f"  {len(silent)} of {plural(len(found), 'recording')}, such as {silent[0]}: no call in {truth}, so "
               f"{plural(wrong, 'detection there counts', 'detections there count')} as wrong; move recordings that "
               "nobody has annotated away")

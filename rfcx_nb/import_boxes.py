@@ -272,21 +272,20 @@ def import_summary(
         n = plural(len(twice), "box is there under two species", "boxes are there under two species each")
         lines.append(f"{n}, such as {' and '.join(both)} in {k} at {t:g} s: if one of them was a mistake, remove its "
                      "row and import again")
+    def first(o): return f"{o.species.iloc[0]} in {o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s" # of some boxes
     if len(o := _contradictions(ok)):
         n = plural(len(o), "box is confirmed where another box denies its species",
                    "boxes are confirmed where another box denies their species")
-        lines.append(f"{n}, such as {o.species.iloc[0]} in {o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s: if one "
-                     "of the two was a mistake, remove its row and import again")
+        lines.append(f"{n}, such as {first(o)}: if one of the two was a mistake, remove its row and import again")
     if len(o := _drawn_twice(ok)):
         n = plural(len(o), "confirmed box lies", "confirmed boxes lie")
-        lines.append(f"{n} nearly where another of the same species lies, such as {o.species.iloc[0]} in "
-                     f"{o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s: if two people marked the same calls, import "
-                     "the tables of one")
+        lines.append(f"{n} nearly where another of the same species lies, such as {first(o)}: if two people marked the "
+                     "same calls, import the tables of one")
     if len(o := _too_wide(ok)):
         n = plural(len(o), "box spans more than three times as many Hz", "boxes span more than three times as many Hz")
         lines.append(f"{n} as half of the boxes of its species, such as {o.low.iloc[0]:g} to {o.high.iloc[0]:g} Hz of "
-                     f"{o.species.iloc[0]} in {o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s: the band of a species "
-                     "holds all its boxes, so if this one slipped, mend its row and import again")
+                     f"{first(o)}: the band of a species holds all its boxes, so if this one slipped, mend its row and "
+                     "import again")
     if bare: lines.append(plural(bare, "box has no frequencies and spans", "boxes have no frequencies and span")
                           + " all of them: give columns low and high, in Hz")
     if cut: lines.append(plural(cut, "box runs over the end of its recording and is cut there",

@@ -138,8 +138,10 @@ MONTH = re.compile(r"(?<![^/])(?:19|20)\d\d(?:[-_./](?:0[1-9]|1[0-2]))?(?![^/])"
 
 def site_folders(name): # Recording id, such as north/a7/2024-06-01/rec_01
     "List of its folders without days, months and years."
-    folders, t = name.split("/")[:-1], own_time(name)
-    def year(m): return "" if not t or abs(int(m[0][:4]) - t.year) <= 1 else m[0] # 1950 may be meters above the sea
+    folders = name.split("/")[:-1]
+    def year(m): # 1950 may be meters above the sea
+        t = own_time(name)
+        return "" if not t or abs(int(m[0][:4]) - t.year) <= 1 else m[0]
     rest = MONTH.sub(year, DAY.sub("", "/".join(folders))).split("/")
     return [s for s in (o if o in folders else o.lstrip("-_. ") for o in rest) if s]
 
