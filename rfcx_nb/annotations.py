@@ -18,7 +18,7 @@ import numpy as np, pandas as pd
 
 # %% ../nbs/01a_annotations.ipynb #b89c84f0
 ANNOTATION_COLS = ["recording", "start", "end", "low", "high", "species", "verdict", "songtype"]
-COLUMN_ALIASES = dict( # Names that a column may have, in small letters
+COLUMN_ALIASES = dict( # Names that a column may have, in lower case
     recording=("recording", "recording_id", "begin path", "begin file", "begin_file", "file", "filename", "file_name",
                "filepath", "audio_file", "sound.files", "path", "in file"),
     verdict=("verdict", "validated", "is_tp", "present", "presence"),
@@ -68,7 +68,7 @@ def _find_columns(file, heads, label): # For messages; headings; the species' co
     lacks = [k for k in ("start", "end", "species") if not known[k] and not (k == "end" and known["duration"])]
     if lacks:
         hint = ("" if len(heads) < 3 else # hardly a table
-                ": name the one with the species by --label" if lacks == ["species"] else
+                ": name the one with the species with --label" if lacks == ["species"] else
                 ": rename its columns (start and end are seconds from the beginning of the recording)")
         raise InputError(f"{file} has no column {', '.join(lacks)}; it has {', '.join(heads)[:200]}{hint}")
     if bool(known["low"]) != bool(known["high"]):
@@ -97,7 +97,7 @@ def _read_rows(file, text, sep, n, above): # For messages; a table; separator; c
     return df[(df.drop(columns="row") != "").any(axis=1)]
 
 # %% ../nbs/01a_annotations.ipynb #76b8c4fc
-def _fix_raven_rows(file, out, col): # For messages; boxes; the columns by small letters -> one row per selection
+def _fix_raven_rows(file, out, col): # For messages; boxes; the columns in lower case -> one row per selection
     if "begin file" in col and "recording" in out: # a path may be missing
         out["recording"] = out.recording.where(out.recording != "", col["begin file"])
     if "file offset (s)" in col:

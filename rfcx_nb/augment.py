@@ -76,12 +76,12 @@ def _random_spans(n, size, count, most): # (n, size) True inside `count` random 
 
 # %% ../nbs/02_augment.ipynb #8197abde
 class SpecMask(ItemTransform):
-    "Blank random stretches of time and bands of pitch in each sample of a training batch (SpecAugment: Park, 2019)."
+    "Mask random stretches of time and frequency bands in each sample of a training batch (SpecAugment: Park, 2019)."
     split_idx, order = 0, 1 # in training only, and after `LogMel`
     def __init__(self,
         n_time=2, # Stretches of time in a sample
         time=64,  # The longest, in frames
-        n_freq=2, # Bands of pitch in a sample
+        n_freq=2, # Frequency bands in a sample
         freq=16): # The widest, in mel bands
         super().__init__()
         self.n_time, self.time, self.n_freq, self.freq = n_time, time, n_freq, freq

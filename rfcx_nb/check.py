@@ -93,7 +93,7 @@ def read_check(
     folder, # `check` in the folder of the scores
     weights,# `weights_id` of the run
     bins):  # Edges of the bins
-    "Dict of `weights`, `bins`, `recordings`, `sources`, `draws` when it began; `InputError` if it is another check's."
+    "What `check.json` holds, as a dict, or that of a new check; raises `InputError` for other networks or bins."
     f = folder/"check.json"
     if not f.exists(): return dict(weights=weights, bins=list(bins), recordings={}, draws=[])
     away = f"move {folder} away and draw again"
@@ -215,8 +215,8 @@ def _verdict_files(path): # Folder -> the csv files in it, at any depth; of two 
     tables = [f for f in files if f.suffix.lower() in (".csv", ".xlsx", ".xls", ".ods", ".numbers", ".tsv")]
     mine = {f: read(f) for f in tables}
     files, away = [f for f in tables if mine[f]], [f for f in tables if not mine[f] and f.name != "checked.csv"]
-    if away: print(f"not read: {plural(len(away), 'table that is', 'tables that are')} no csv with verdicts, the "
-                   f"first: {away[0]}")
+    if away: print("not read: " + plural(len(away), "table that is not a csv", "tables that are not csv files") +
+                   f" with verdicts, the first: {away[0]}")
     copy = {f: re.fullmatch(r"(.*?)(?: ?\((\d+)\))?", f.stem) for f in files} # verdicts (1) came after verdicts
     group = {f: (f.parent, m[1]) for f, m in copy.items()}
     saved = {g: max(f.stat().st_mtime for f in files if group[f] == g) for g in set(group.values())}
@@ -390,7 +390,7 @@ def _draw(season, check, wanted, n, seed, table, files, names, checks): # As in 
     clips = pd.concat([o[o.seed == seed] for o in samples.values()])
     if len(clips) and not clips.recording.isin(files).any():
         raise InputError(f"none of the recordings with clips, such as {clips.recording.iloc[0]}, is in the folder of "
-                         "recordings: say by --recordings where they are")
+                         "recordings: say with --recordings where they are")
     checks.mkdir(exist_ok=True)
     save_json(check, checks/"check.json")
     pages = write_pages(samples, files, seed, names, checks)
@@ -448,7 +448,7 @@ def rfcx_check(
     said, table = read_verdicts(verdicts) if verdicts else None, run.thresholds
     names, checks = list(table.species), out/"check"
     wanted = pick_species(names, species)
-    if not out.is_dir(): raise InputError(f"{out} does not exist: give by --out the folder that rfcx_detect wrote")
+    if not out.is_dir(): raise InputError(f"{out} does not exist: give with --out the folder that rfcx_detect wrote")
     with working(out, "rfcx_check"):
         p = kept_scores(run, out)
         tell_widths(folder, widths := read_settings(out/"scores").get("tile_width"))

@@ -79,7 +79,7 @@ def species_names(
 # %% ../nbs/01_crops.ipynb #432113bd
 def join_names(
     a,     # Names of the species, and the file that holds them
-    b,     # The same of something else
+    b,     # Names of the same species in another file, and that file
     remedy=""): # What to do if they differ
     "List of the names by `a`, or by `b` where `a` has none; raises `InputError` if a species has two names."
     (xs, f), (ys, g) = a, b

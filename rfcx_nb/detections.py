@@ -112,7 +112,7 @@ def parse_formats(
     for o in res:
         if o not in WRITERS: raise InputError(f"format {o} is not known: {', '.join(WRITERS)}")
         place = o if WRITERS[o].per_recording else WRITERS[o].name
-        if place in TAKEN: raise InputError(f"format {o} would write {place}, which is of the commands: rename it")
+        if place in TAKEN: raise InputError(f"format {o} would write {place}, a name that the commands use: rename it")
     if not res: raise InputError(f"format is empty: give {', '.join(WRITERS)}, or several with commas")
     return res
 
@@ -145,7 +145,7 @@ def _earlier_formats(out, formats): # Folder; keys asked for -> other keys whose
     res = []
     for k, w in WRITERS.items():
         if k in formats or not (out/(k if w.per_recording else w.name)).exists(): continue
-        if w.per_recording: print(f"  {out/k} is of an earlier call: name {k} in --format to write it again")
+        if w.per_recording: print(f"  {out/k} is from an earlier call: name {k} in --format to write it again")
         else: res.append(k)
     return res
 
@@ -164,7 +164,7 @@ def write_detections(
         new.mkdir(parents=True)
         write_per_recording(df, new, w.write, w.name)
         if moved := _swap_in(new, out/k):
-            print(f"  {out/k} was changed by hand, or is of an earlier version: it is {moved} now")
+            print(f"  {out/k} was changed by hand, or written by an earlier version: it was moved to {moved}")
 
 # %% ../nbs/06_detections.ipynb #a5e98890
 def _detect_part(file, *how): # File of scores; as for `detect`
@@ -209,9 +209,9 @@ def detection_thresholds(
 
 # %% ../nbs/06_detections.ipynb #447c63e0
 def _not_made_by(run, folder, made): # `Run`; folder of scores; path of the run that made them, or None -> a sentence
-    s = f"{folder} holds scores of other networks than {run.path}: "
+    s = f"{folder} holds scores of networks other than those of {run.path}: "
     if made and Path(made).name != run.path.name:
-        return s + f"they are of {made}, so give --model_name {Path(made).name}"
+        return s + f"they were made by {made}, so give --model_name {Path(made).name}"
     again = "or score again by rfcx_detect with --path and another --out"
     if made: return s + f"it was trained again, or another --fold made them; give that --fold, {again}"
     return s + f"give the --model_name and --fold that made them, {again}"
@@ -248,7 +248,7 @@ def _check_limits(**limits): # Flag to (value or None, highest value)
 def _check_widths(widths, folder): # --tile_width; folder of scores that are there
     kept = tuple(read_settings(folder).get("tile_width", widths)) # an encoder has none
     if widths not in (kept, Windows().widths):
-        raise InputError(f"tile_width is {','.join(map(str, widths))}, but the scores in {folder} are of "
+        raise InputError(f"tile_width is {','.join(map(str, widths))}, but the scores in {folder} were made with "
                          f"{','.join(map(str, kept))}: leave --tile_width out, or give --path and another --out")
 
 def _judged_here(seasons, out, parts): # Series of species to season; folder; files of scores -> here? None: not known
@@ -280,8 +280,8 @@ def _note(run, out, parts, table, gap, min_length, left): # Folders; files of sc
     known = field.dropna(how="all")
     if not len(known): return how
     if min_length > 0 or gap != GAP:
-        print(f"  precision and recall of the field hold without --min_length and with --gap {GAP:g}: they are not "
-              "those of these detections, and rfcx_survey will not give them")
+        print(f"  precision and recall of the field hold only without --min_length and with --gap {GAP:g}: they do not "
+              "hold for these detections, and rfcx_survey will not give them")
         return how
     known = known.astype(object).where(known.notna(), None)
     return how | dict(field=known.assign(judged_here=_judged_here(t.season[known.index], out, parts)).to_dict("index"))

@@ -196,7 +196,7 @@ def rfcx_distill(
     new, name = run_folder(models, student or f"{model_name}_student"), old.name
     kw = dict(path=path, waves=waves, n_workers=n_workers)
     if (cfg := load_config(old)).n_folds == 1:
-        raise InputError(f"{name} is one network already: give by --model_name a run with folds")
+        raise InputError(f"{name} is one network already: give with --model_name a run with folds")
     check_soft_teacher(old, cfg)
     if mixtures and not cfg.encoder:
         raise InputError(f"mixtures is {mixtures}: {name} has no encoder to imitate, so leave it out")

@@ -118,7 +118,7 @@ def rfcx_ensemble(
             if any(w.stat().st_mtime > Path(f).stat().st_mtime for w in run.glob("fold*/weights.safetensors")):
                 print(f"the networks of {run} are newer than {f}: predict with them again, if they have changed")
             if submission_note(f).get("folds", trained := trained_folds(run, load_config(run))) != trained:
-                print(f"{f} is not of all folds of {run} that are trained, and the weights are chosen with all")
+                print(f"{f} was not made with all trained folds of {run}, but the weights are chosen with all of them")
         lines, weights = _from_boxes(folders, path, waves, n_workers)
     else:
         scale = [(x.to_numpy().mean(), x.to_numpy().std() + 1e-6) for x in xs]

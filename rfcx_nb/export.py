@@ -104,7 +104,7 @@ class OnnxModel(nn.Module):
         return (p/(1 - p)).log()
 
 # %% ../nbs/08_export.ipynb #56a299bd
-# Names of the outputs, and of their sizes that are free
+# Names of the outputs, and of their dynamic axes
 OUTPUTS = dict(start=["windows"], logits=["batch", "windows"], score=["batch", "windows"])
 
 def metadata(

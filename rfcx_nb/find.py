@@ -299,7 +299,7 @@ def rfcx_find(
     ear:str="template",   # template, birdnet, run, or a file perch_v2.onnx: what is compared
     sample_rate:int=32_000, # Of the template, in Hz: more than twice the highest call, or much less for low calls
     n:int=100,            # Best places of each species
-    next:int=0,           # Above 0, instead of a search: number of windows to hear next, to learn the most from
+    next:int=0,           # Number of windows to hear next, those that teach a run the most; 0: search
     deny:float=.5,        # Weight of the similarity to denied boxes, which is subtracted
     low:float=0.,         # Lower edge of the call in a sound file, in Hz
     high:float=0.,        # Upper edge of the call in a sound file, in Hz (0: half the sample rate)

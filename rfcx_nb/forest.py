@@ -267,7 +267,7 @@ def present(
     types,       # Call types, like `CALL_TYPES`
     rng,         # Random generator
     anchor=None):# Species that is there in any case
-    "List of the species of one recording: each by its prevalence, at least one."
+    "List of the species in one recording, at least one, each drawn with its prevalence as probability."
     p = types.drop_duplicates("species_id").set_index("species_id").prevalence
     here = set(p.index[rng.random(len(p)) < p])
     if anchor is not None: here.add(anchor)

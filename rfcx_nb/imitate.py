@@ -112,7 +112,7 @@ def cosine(
 
 def imitation_loss(
     y, # (batch, n_features)
-    t):# (batch, n_features) targets, of mean 0 and deviation 1
+    t):# (batch, n_features) targets, of mean 0 and standard deviation 1
     "Mean squared error, and half of one minus the cosine."
     return F.mse_loss(y.float(), t) + .5*(1 - cosine(y, t))
 

@@ -73,8 +73,8 @@ def _no_match(name, table, ks, path, named=()): # Why `ks`, the recordings that 
     what = name or f"the table {table}"
     if len(ks) == 1: return ""
     if ks and not name:
-        return (f"{what} may be of {len(ks)} recordings: move it to a folder with the name of the recording's, as that "
-                f"of {ks[0]}, or add a column recording")
+        return (f"{what} fits {len(ks)} recordings: move it to a folder named like the folder of its recording, as "
+                f"for {ks[0]}, or add a column recording")
     if ks: return f"{what} may be {len(ks)} recordings ({', '.join(ks[:3])}): write the name with its folder, as here"
     if name: return f"no recording {name} in {path}"
     if table in named: return f"the row names no recording, as other rows of {table} do"
@@ -89,8 +89,8 @@ def _tell_shared(found): # Dict of (name, table) to the ids that fit; prints rec
     shared = {k: o for k, o in tracks.items() if len({Path(f).parent for f in o}) > 1}
     for k, o in list(shared.items())[:1]:
         print(f"  {plural(len(shared), 'recording gets', 'recordings get')} the boxes of tables in several folders, "
-              f"such as {printable(k)} those of {printable(o[0])} and {printable(o[1])}: if one of these is of "
-              "another recording, give its folder the name of that recording's")
+              f"such as {printable(k)} those of {printable(o[0])} and {printable(o[1])}: if one of these belongs to "
+              "another recording, name its folder like the folder of that recording")
 
 def match_recordings(
     df,   # Rows of `read_tables`
@@ -284,7 +284,7 @@ def import_summary(
     if len(o := _too_wide(ok)):
         n = plural(len(o), "box spans more than three times as many Hz", "boxes span more than three times as many Hz")
         lines.append(f"{n} as half of the boxes of its species, such as {o.low.iloc[0]:g} to {o.high.iloc[0]:g} Hz of "
-                     f"{first(o)}: the band of a species holds all its boxes, so if this one slipped, mend its row and "
+                     f"{first(o)}: the band of a species holds all its boxes, so if this one is a slip, correct it and "
                      "import again")
     if bare: lines.append(plural(bare, "box has no frequencies and spans", "boxes have no frequencies and span")
                           + " all of them: give columns low and high, in Hz")

@@ -87,7 +87,7 @@ def normalize(
     frames=None, # Frames that the mean and the deviation span; all of the sample if None, or if it has no more
     subtract_band_mean=False, # Subtract the mean of each band by itself?
     eps=1e-6     # Added to the deviation
-): # (batch, n_mels, n_frames), of mean 0 and deviation 1 over all bands and the `frames` frames around each frame
+): # (batch, n_mels, n_frames), of mean 0 and standard deviation 1 over all bands and `frames` frames around each
     "Shift and scale each frame of `x` by the statistics of the `frames` frames around it, all inside the recording."
     x = x - x.mean((-2, -1), keepdim=True) # squares of small numbers lose fewer digits
     if subtract_band_mean: x = x - sliding_mean(x, frames)

@@ -104,7 +104,7 @@ def with_media(
     files, # Dict of recording id to file
     most=15.): # Longest sound, in s, as for `cut_sound`
     """List of dicts, one per row of `df` that can be heard, in its order, with `picture` and `audio`; `speed` if it is
-    not 1, and `heard`, its first seconds that are here, if not all of them are."""
+    not 1, and `heard`, the number of its first seconds that are played, if the end is cut off."""
     def cut(d):
         if d.recording not in files: return "it is not there"
         try: sound = cut_sound(files[d.recording], d.start, d.end, most=most)

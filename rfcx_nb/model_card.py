@@ -61,7 +61,7 @@ def read_teacher(folder): # `models/<model_name>`
 def _licence(cfg, folder): # sentence about the weights of the run in `folder`
     teacher, notes, binding = read_teacher(folder), body_notes(cfg.pretrained), ""
     if teacher.get("licence"):
-        binding = (f"It has learned from `{teacher['name']}`, which hears by the encoder "
+        binding = (f"It has learned from `{teacher['name']}`, which uses the encoder "
                    f"`{teacher['model']}`: {teacher['licence']}")
     elif notes.get("encoder"):
         licence = notes["licence"] or "no licence is stated"

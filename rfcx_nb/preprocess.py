@@ -89,7 +89,7 @@ def _check_whole(f, path, n, ranges, mono): # Open file; its path; frames read; 
 def _why_unreadable(path, e): # A file, or its URL; the error that reading it raised
     if isinstance(path, (str, Path)):
         if os.path.isdir(path): return "a folder that this user may not read"
-        if not os.path.exists(path): return "it is not there: is a link's disk away?"
+        if not os.path.exists(path): return "it does not exist: if it is a link, connect its disk"
         if not os.access(path, os.R_OK): return "this user may not read it"
         if not os.path.getsize(path): return "the file is empty"
     if not isinstance(e, (OSError, RuntimeError)): return "no known format"
@@ -152,7 +152,7 @@ def _sample_type(dtype): # Name of a type, or numpy's type -> its name
     if name not in ("int16", "float32"): raise InputError(f"dtype is {name}: it should be int16 or float32")
     return name
 
-def _peak(src, sample_rate): # Of a file of floating-point samples, which may be above 1; else 1
+def _peak(src, sample_rate): # Peak of a file of floating-point samples, which may be above 1; 1 for other files
     with open_audio(src) as f: subtype = sf.info(f).subtype
     if subtype not in ("FLOAT", "DOUBLE"): return 1.
     return max(float(np.abs(x).max(initial=0)) for x in audio_blocks(src, sample_rate))
@@ -229,7 +229,7 @@ def _files(folder): # A folder, or its URL -> its files at any depth and its unr
             files += [Path(root, o) for o in names]
     return sorted(files)
 
-def _is_folder(f): # One that this user may not read, or a link to a folder of a disk that is away
+def _is_folder(f): # One that this user may not read, or a link to a folder of a disk that is not connected
     return isinstance(f, Path) and (f.is_dir() or f.is_symlink() and not f.suffix and not os.path.exists(f)
                                     and not f.name.startswith("."))
 

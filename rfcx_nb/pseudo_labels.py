@@ -65,7 +65,7 @@ def score_train_set(
     folder,         # `models/<model_name>`
     waves,          # Wave store
     n_workers=None):# Recordings at a time
-    "`HeldOut` the other way round: each recording scored by the networks that may be trained on it."
+    "A `HeldOut` the other way round: each recording is scored by all networks but that of its own fold."
     run = load_run(folder, device=default_device())
     boxes, cfg = load_training_data(path, run.cfg, waves, n_workers).boxes, run.cfg
     files, windows = find_recordings(as_path(path)/"train"), Windows((cfg.crop_frames,)).fitted(run)
@@ -124,8 +124,7 @@ def _write_pseudo_labels(
     seconds = cfg.encoder.seconds if cfg.encoder else round(cfg.crop_frames*cfg.frame_seconds, 3)
     df = soft_labels(o.scores, o.boxes, seconds, power)
     if not len(df):
-        raise InputError(f"no recording is as long as a window of {cfg.crop_frames} frames: there is nothing to label "
-                         "about")
+        raise InputError(f"no recording is as long as a window of {cfg.crop_frames} frames: there is nothing to label")
     if before is not None: df[cols] = cap_prevalence(df[cols].to_numpy(), before).astype(np.float32)
     with atomic_write(file.with_name("folds.csv")) as f: shutil.copyfile(folder/"folds.csv", f)
     write_soft(df, file, path)
@@ -161,14 +160,14 @@ def check_soft_teacher(
     cfg):# Its `RunConfig`
     "Raise `InputError` if its scores cannot be soft labels."
     if not cfg.objective.masked:
-        raise InputError(f"{folder} was trained with loss {cfg.loss}, for which what is unknown is absent: soft labels "
+        raise InputError(f"{folder} was trained with loss {cfg.loss}, which treats unknown as absent: soft labels "
                          "need a run with loss bce")
 
 @command
 def rfcx_pseudo_label(
     path:str,                # Folder laid out like Kaggle's; recordings of train/ without a box count as unlabelled
     model_name:str="model_0",# A run, all of its folds trained
-    rounds:int=2,            # At most so many; fewer if the proxy stops rising
+    rounds:int=2,            # Highest number of rounds; fewer if the proxy stops rising
     power:float=1.,          # Exponent of the scores, squared in round 2 and so on; above 1, doubtful ones become lower
     waves:str="waves",       # Folder for decoded recordings, or an encoder's features
     models:str="models",     # Where runs are kept

@@ -52,7 +52,7 @@ def clock_was_set(t): # `datetime`
     return t.year not in CLOCK_YEARS or (t - datetime(t.year, 1, 1)).days >= 100
 
 def own_time(name): # A recording's id or file name
-    "`datetime` in the name of the file itself, whatever its folders are called; None if there is none that can be."
+    "`datetime` in the file's own name, whatever its folders are called; None without one, or from an unset clock."
     t = name_time(name.rsplit("/", 1)[-1])[0]
     return t if t and clock_was_set(t) else None
 
@@ -83,8 +83,8 @@ COMMENT_OFFSET = re.compile(r"\(UTC(?:([+-])(0?\d|1[0-4])(?::([0-5]\d))?)?\)") #
 
 def utc_offset(
     name,       # A recording's id or file name
-    comment=""):# What its file says of itself
-    "Hours between UTC and the recorder's clock, from where `start_time` has the start; None if that does not say so."
+    comment=""):# The comment in its file
+    "UTC offset in hours, from the same source (name, comment or folder) as `start_time`; None if that source has none."
     own, said = own_time(name), start_time("", comment)
     if m := OFFSET.match(name_time(name)[1] if own or not said else ""):
         if m[1] == "Z": return 0.
@@ -139,7 +139,7 @@ MONTH = re.compile(r"(?<![^/])(?:19|20)\d\d(?:[-_./](?:0[1-9]|1[0-2]))?(?![^/])"
 CARD = re.compile(r"(?:(?:micro)?sd[-_ ]?|memory[-_ ]?)?card[-_ ]?\w{0,2}|data|dcim", re.I) # Folders of a memory card
 
 def site_folders(name): # Recording id, such as north/a7/2024-06-01/rec_01
-    "List of its folders without days, months and years, and without those of memory cards, such as `card 2` and `Data`."
+    "List of its folders without days, months, years and memory cards (`card 2`, `Data`)."
     folders = name.split("/")[:-1]
     def year(m): # 1950 may be meters above the sea
         t = own_time(name)
@@ -180,11 +180,11 @@ def durations(files): # Dict of id to file
     return ok, bad
 
 # %% ../nbs/00a_recordings.ipynb #b4491639
-def _fold(s): # A name -> in small letters, and accented letters in one form
+def _fold(s): # A name -> in lower case, and accented letters in one form
     return normalize("NFC", s.casefold())
 
 def path_parts(name): # Any path, as any system writes it
-    "Stem and folders of a path, from the last to the first, in small letters."
+    "Stem and folders of a path, from the last to the first, in lower case."
     o = [s for s in re.split(r"[/\\]", _fold(name)) if s not in ("", ".")][::-1]
     if o and "." in o[0] and "." + o[0].rsplit(".", 1)[1] in AUDIO_EXTS: o[0] = o[0].rsplit(".", 1)[0]
     return o
@@ -212,8 +212,8 @@ def matcher(ids): # Ids of the recordings that were found
 def other_folders(
     found, # Dict of (name, table) to the ids that fit
     root=""): # Folder that all of them are in
-    """Two lists of keys whose folder is not that of their recording: from tables that name at least one folder as here,
-    and from other tables."""
+    """Keys whose folder differs from that of their recording, as two lists: from tables in which the folder of another
+    row matches, and from tables in which none does."""
     def shares(o): # 1 if the folders have the same names, 0 if not, nan if there is nothing to compare
         k = found[o][0] if len(found[o]) == 1 else ""
         name, theirs = path_parts(o[0] or o[1])[1:], k and (path_parts(k)[1:] or path_parts(root)[:1])
@@ -225,8 +225,8 @@ def other_folders(
 
 def tell_moved(
     found,# As for `other_folders`
-    keys):# Those whose recording is used, though its folder is another
-    "Print the first of them."
+    keys):# Keys of recordings that are used although their folder has another name
+    "Print the first of `keys`, and how many others there are."
     for o in keys[:1]:
         others = plural(len(keys) - 1, "other is in another folder", "others are in other folders")
         more = f"; {others}, too" if len(keys) > 1 else ""
@@ -277,7 +277,7 @@ def read_recordings(
             "and any of latitude, longitude, utc_offset")
     there = list(read_csv_table(file, {}, what))
     if not {"site", "recording"} & set(there):
-        raise InputError(f"{file} has no column site or recording, in small letters; it has {', '.join(there)[:200]}")
+        raise InputError(f"{file} has no column site or recording, in lower case; it has {', '.join(there)[:200]}")
     key = "recording" if "recording" in there else "site"
     kinds = {key: str} | dict(latitude=Number(-90, 90, empty=True), longitude=Number(-180, 180, empty=True),
                               utc_offset=Number(-14, 14, empty=True))
@@ -285,7 +285,7 @@ def read_recordings(
     cols = [c for c in kinds if c in there or c == key]
     odd = [c for c in there if c not in cols]
     if len(cols) == 1:
-        raise InputError(f"{file} has none of the columns {', '.join(c for c in kinds if c != key)}, in small letters; "
+        raise InputError(f"{file} has none of the columns {', '.join(c for c in kinds if c != key)}, in lower case; "
                          f"it has {', '.join(there)[:200]}")
     if odd: print(f"  columns of {file} that are not used: {', '.join(odd)[:200]}")
     df = read_csv_table(file, {c: kinds[c] for c in cols}, what, key)[cols]
@@ -297,8 +297,8 @@ def read_recordings(
         return res
     sites = {s for s in where.values() if s}
     if not sites:
-        raise InputError(f"{file} has a row per site, but no recording here has a site: name them by --site, or give a "
-                         "table with the column recording")
+        raise InputError(f"{file} has a row per site, but no recording here has a site: name them with --site, or give "
+                         "a table with the column recording")
     by = _name_rows(df, key, file, sites)
     ids = [k for k, s in where.items() if s in by.index]
     return by.loc[[where[k] for k in ids]].set_axis(pd.Index(ids, name="recording"))
@@ -320,8 +320,8 @@ def recording_start(
 def recordings_table(
     files,     # Dict of recording id to file
     site="",   # Pattern, as for `sites_of`
-    given=None,# From `read_recordings`; goes before all else
-    zone=None):# `ZoneInfo` that starts with a known offset are turned to
+    given=None,# From `read_recordings`; overrides everything else
+    zone=None):# `ZoneInfo` to whose clock starts with a known offset are converted
     "A row per recording that can be read, `RECORDING_COLS` and `top` (half its sample rate), and a dict of errors."
     sizes, bad = durations(files)
     where, rows, told = sites_of(list(files), site), [], {} if given is None else given.to_dict("index")
@@ -355,7 +355,7 @@ def unknown(df): # From `recordings_table`
                        "hours and days, unless --table gives the start"),
                       (df.site == "", "no site, so counted as one site without a name"),
                       (~lost & df.duplicated(["site", "start"], keep=False), "the same start as another "
-                       "one of the site, so hours and days count both; if these are several recorders, say by --site "
+                       "one of the site, so hours and days count both; if these are several recorders, say with --site "
                        "or --table which is which"),
                       (df.utc_offset.isna() & df.start.notna(),
                        "no UTC offset, so times are those of the recorder's clock, whatever --timezone says; --table "
@@ -365,6 +365,6 @@ def unknown(df): # From `recordings_table`
             res.append(f"{of}, such as {df.recording[bad].iloc[0]}: {what}")
     o = df.utc_offset[~lost].dropna()
     if len(o) and o.max() - o.min() > 1: # more than summer time
-        res.append(f"the recorders' clocks differ: UTC offsets from {o.min():g} to {o.max():g} hours; --timezone turns "
-                   "the times with a known offset to one clock")
+        res.append(f"the recorders' clocks differ: UTC offsets from {o.min():g} to {o.max():g} hours; --timezone "
+                   "converts the times with a known offset to one clock")
     return res

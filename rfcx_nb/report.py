@@ -123,10 +123,10 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
     what = plural(len(other), "file that is not the sound that was scored under its name",
                   "files that are not the sounds that were scored under their names")
     if len(other) == len(files):
-        raise InputError(f"nothing is here but {what}, the first: {printable(files[other[0]])}; say by --recordings "
+        raise InputError(f"nothing is here but {what}, the first: {printable(files[other[0]])}; say with --recordings "
                          "where the scored recordings are, or score these by rfcx_detect --path")
-    if other: print(f"left out: {what}, the first: {printable(files[other[0]])}; say by --recordings where the scored "
-                    "recordings are")
+    if other: print(f"left out: {what}, the first: {printable(files[other[0]])}; say with --recordings where the "
+                    "scored recordings are")
     gone = set(other)
     return {k: f for k, f in files.items() if k not in gone}
 
@@ -138,9 +138,9 @@ def recordings_of(
     scores = Path(path)/"scores"
     where = recordings or read_settings(scores).get("data", "")
     if not where:
-        raise InputError(f"{scores} names no folder of recordings: say by --recordings where the recordings are")
+        raise InputError(f"{scores} names no folder of recordings: say with --recordings where the recordings are")
     try: found = find_recordings(where)
-    except InputError as e: raise InputError(f"{e}. If they are elsewhere now, say where by --recordings") from None
+    except InputError as e: raise InputError(f"{e}. If they are elsewhere now, say where with --recordings") from None
     return _that_were_scored(found, scores)
 
 # %% ../nbs/06a_report.ipynb #7a3a541c
@@ -164,7 +164,7 @@ def rfcx_report(
     lost = sorted(set(df.recording) - set(found))
     if lost and len(lost) == df.recording.nunique():
         raise InputError(f"none of the recordings with detections, such as {lost[0]}, is in the folder of recordings: "
-                         "give by --recordings the folder that was searched, with the same folders below it")
+                         "give with --recordings the folder that was searched, with the same folders below it")
     if lost: print(f"{plural(len(lost), 'recording is', 'recordings are')} not there any more, the first: {lost[0]}; "
                    "--recordings says where the recordings are")
     when = {k: recording_start(k, found[k])[0] if k in found else start_time(k)

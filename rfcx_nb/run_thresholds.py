@@ -104,7 +104,7 @@ def field_thresholds(
     run,   # `Run`
     table, # Its thresholds, such as `Run.thresholds` (below)
     widths=None): # Of windows that are used now, in frames; None where an encoder decides
-    "`table` with what `field.csv` has: thresholds, scale, `RATE_COLS`, `season`; if it fits. Prints what is taken."
+    "`table` with thresholds, slopes, `RATE_COLS` and `season` from `field.csv`, where it fits; prints what is used."
     f, number = run.path/"field.csv", Number(empty=True)
     if not thresholds_fit(run.path, run.digests()):
         print(f"the thresholds of {run.path.name} were found for other networks, or before all were trained: run "

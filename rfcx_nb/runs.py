@@ -40,14 +40,14 @@ class RunConfig(AudioConfig):
     margin:within(int, 0, 10_000)=32         # Frames on both sides that are seen but have no target (whole strides)
     loss:str="bce"                           # bce: masked binary cross-entropy; ce: cross-entropy
     unknown_weight:within(float, 0, 1)=.1    # Weight of unknown species in bce
-    overlay_p:within(float, 0, 1)=.7         # Share of confirmed boxes whose call is laid over another; not for ce
+    overlay_p:within(float, 0, 1)=.7         # Share of confirmed boxes whose call is overlaid on a crop; not for ce
     mixup:bool=True                          # Mix pairs of sounds, with all their labels? For ce, of spectrograms
     prefer_disjoint_bands:bool=True          # Mix sounds of species in different bands, if possible?
     specaugment:bool=True                    # Blank stretches of time in the spectrograms?
     aug_p:within(float, 0, 1)=0.             # Probability of each change of the waveform
     semitones:within(float, 0, 24)=8.        # Largest pitch shift, up or down; only with aug_p above 0
     bs:within(int, 2, 4096)=16               # Batch size
-    epochs:within(int, 0, 100_000)=0         # Epochs; 0: for 300 batches (with an encoder 400), see `default_epochs`
+    epochs:within(int, 0, 100_000)=0         # Epochs; 0: about 300 batches (400 with an encoder or soft labels)
     lr:within(float, 1e-9, 1)=3e-3           # Learning rate at its highest; it begins and ends at a tenth
     wd:within(float, 0, 10)=1e-2             # Weight decay
     grad_clip:within(float, 1e-6, 1000)=1.   # Norm that a gradient is clipped to

@@ -33,7 +33,7 @@ class Ear:
     sample_rate=32_000 # Hz
     step:float         # Seconds from column to column
     width:float        # Seconds that a column covers
-    scaled=True        # Bring channels to mean 0 and deviation 1 before they are compared?
+    scaled=True        # Bring channels to mean 0 and standard deviation 1 before they are compared?
 
     def block(self, x): # (n_samples,) tensor, at most 75 s
         "(rows, columns, channels) array of a piece of a recording."
@@ -210,7 +210,7 @@ class Scale:
     def __call__(self,
         m,    # (rows, columns, channels)
         rows):# Slice of the rows that `m` has
-        "`m` with mean 0 and deviation 1 of each row and channel."
+        "`m` with mean 0 and standard deviation 1 of each row and channel."
         if len(self.mean) == 1: rows = slice(None)
         return (m - self.mean[rows])/self.deviation[rows]
 

@@ -47,7 +47,7 @@ def draw_windows(
     return np.sort(np.concatenate(rows))
 
 # %% ../nbs/09b_stratified.ipynb #7cab9d6d
-PRIOR, DOUBT, DRAWS = .1, .4, 1000 # Of the beta distribution; of it for a bound; draws
+PRIOR, DOUBT, DRAWS = .1, .4, 1000 # Prior of the beta distribution; the prior that moves a bound out; draws
 DOUBT_ABOVE = .6                   # For a bound of the precision at a threshold that the same clips choose
 
 @dataclass

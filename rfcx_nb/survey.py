@@ -319,7 +319,7 @@ def _remove_earlier(out): # Folder of a survey -> without the files that a surve
 def _scored(folder, files): # Of `rfcx_detect`; recordings -> those with scores; all if it keeps none
     res = scored_recordings(folder, files)
     if not res:
-        raise InputError(f"{folder/'scores'} has no scores of the {plural(len(files), 'recording')}: give by "
+        raise InputError(f"{folder/'scores'} has no scores of the {plural(len(files), 'recording')}: give with "
                          "--recordings the folder that was searched, or run rfcx_detect")
     if len(res) < len(files):
         print(f"  {plural(len(files) - len(res), 'recording')}, such as {min(set(files) - set(res))}: not scored yet, "

@@ -162,7 +162,7 @@ def heard_noise(
 def noise_floor(
     run,    # `Run`, by its backend
     windows):# Its `Windows`, as they were fitted before it got a backend
-    "Table of the highest log-odds that narrow windows of `noise_clips` may be given by any fold: sounds, species."
+    "(sounds, species) table: highest log-odds of any fold for narrow windows of noise, or mean + 4 sd if that is more."
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         for k, x in heard_noise(run.cfg).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
@@ -212,7 +212,7 @@ def rfcx_validate(
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     folder = run_folder(models, model_name)
     if folder.exists() and not os.access(folder, os.W_OK):
-        raise InputError(f"{folder} is read-only: copy it to a folder that can be written, and give that by --models")
+        raise InputError(f"{folder} is read-only: copy it to a folder that can be written, and give that with --models")
     held = score_held_out(path, folder, waves, tile_width, n_workers)
     run, boxes, names = held.run, held.boxes, run_names(folder, path, len(held.run.species))
     finest = finest_scores(held.scores, run.activation)

@@ -616,7 +616,7 @@ def _notes(rows): # Rows -> sentences below the table
                    f"the loader takes {r['ours_s']/r['bare_s']:.2f} times as long.")
         if "of_augment" in r: yield f"A crop takes {r['of_augment']:.3f} of what its augmentation takes."
         if o := r.get("rates"):
-            yield f"Seconds of sound a second, {r['stage']}: " + ", ".join(f"{k}: {v:.0f}" for k, v in o.items()) + "."
+            yield f"Seconds of sound per s, {r['stage']}: " + ", ".join(f"{k}: {v:.0f}" for k, v in o.items()) + "."
         if o := r.get("sound_per_s"):
             yield (f"Sound per second, end to end: {o['baseline']:.0f} s in the original's way, "
                    f"{o['ours']:.0f} s in ours.")
@@ -625,7 +625,7 @@ def _notes(rows): # Rows -> sentences below the table
 def table(
     rows): # Rows of stages
     "`rows` as a table in Markdown, with the machine below it."
-    head = ["| stage | what | the original's way, s | rfcx_nb, s | times as fast | floor, s | of the floor |",
+    head = ["| stage | what | the original's way, s | rfcx_nb, s | times as fast | floor, s | times the floor |",
             "|---|---|--:|--:|--:|--:|--:|"]
     machines = [f"Measured on {m}." for m in dict.fromkeys(r.get("machine") for r in rows) if m]
     return "\n".join([*head, *map(_line, rows), "", *_notes(rows), *machines])
@@ -645,7 +645,7 @@ def merge(
 
 def _summary(r): # A row -> its ratios in words
     fast = [f"{r['ratio']:.2f} times as fast as the original"] if r["baseline_s"] else []
-    return ", ".join(fast + ([f"{r['of_floor']:.2f} of the floor"] if r["floor_s"] else []))
+    return ", ".join(fast + ([f"{r['of_floor']:.2f} times the floor"] if r["floor_s"] else []))
 
 # %% ../../nbs/bench.ipynb #385b4bd4
 def _stages(only): # Names with commas between them -> list of names, all if empty

@@ -48,7 +48,7 @@ class CallType:
     middle:float    # Pitch, in Hz
     syllables:tuple # Its `Syllable`s
     pattern:tuple   # Their order
-    repeats:int     # Times that the pattern is given
+    repeats:int     # Times that the pattern is sung
     drift:float     # Octaves lost from the first syllable to the last
     accel:float     # Above 0 the pauses grow shorter
 
@@ -264,7 +264,7 @@ def _new_net(cfg): # `RunConfig` -> `SpeciesNet` whose head gives 128 numbers pe
 def rfcx_pretrain(
     out:str="body.safetensors",         # File for the weights
     model:str="tf_efficientnet_lite0",  # Backbone
-    batches:int=700,                    # Batches of 64 sounds to learn from; above 50, rounded up to fifties
+    batches:int=700,                    # Batches of 64 sounds to learn from; above 50, rounded up to a multiple of 50
     pretrained:str="true",              # Weights to start from, as in rfcx_train
     n_mels:int=128,                     # Mel bands of the spectrogram
     n_workers:int=None,                 # Processes that make sounds (default: one per core, at most 8)
