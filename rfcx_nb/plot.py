@@ -19,10 +19,11 @@ def nb_setup(
     quality=70): # Of JPEG pictures, in percent; 0 for PNG
     "Set up a notebook of this series: small pictures, no progress bars, one thread."
     from matplotlib_inline.backend_inline import set_matplotlib_formats
-    plt.rcParams.update({"figure.dpi": 72, "font.size": 9})
+    plt.rcParams.update({"figure.dpi": 72, "font.size": 11, "axes.titlesize": 11, "legend.fontsize": 10})
     if quality: set_matplotlib_formats("jpeg", pil_kwargs=dict(quality=quality))
     else: set_matplotlib_formats("png")
     os.environ["IN_TEST"] = "1"
+    if "pandas" in sys.modules: sys.modules["pandas"].set_option("display.max_colwidth", None)
     if "torch" in sys.modules: sys.modules["torch"].set_num_threads(1)
 
 # %% ../nbs/plot.ipynb #48de8b9b
@@ -44,7 +45,7 @@ def show_spec(
     ax.imshow(db, origin="lower", aspect="auto", cmap="magma", vmin=black, vmax=max(white, black+10),
               extent=(start, start + len(wav)/sr, lo/1000, hi/1000))
     ax.set(xlabel="s", ylabel="kHz")
-    if title: ax.set_title(title, fontsize=9)
+    if title: ax.set_title(title)
     return ax
 
 # %% ../nbs/plot.ipynb #0d964503
@@ -74,12 +75,12 @@ def show_mel(
 def panels(
     n,     # Number of panels
     file,  # Where the picture goes
-    height,# Of a row of three, in inches
+    height,# Of a row, in inches
     **kw): # More for `Figure.subplots`: `sharex`, `sharey` ...
-    "Write a picture with `n` panels, three in a row; yields its figure and a list of their axes."
-    rows = max(-(-n//3), 1)
-    fig = Figure(figsize=(10, height*rows), dpi=90, layout="constrained")
-    axs = list(fig.subplots(rows, 3, squeeze=False, **kw).flat)
+    "Write a picture with `n` panels, at most three in a row; yields its figure and a list of their axes."
+    rows, cols = max(-(-n//3), 1), min(max(n, 1), 3)
+    fig = Figure(figsize=(10*cols/3, height*rows), dpi=90, layout="constrained")
+    axs = list(fig.subplots(rows, cols, squeeze=False, **kw).flat)
     for ax in axs[n:]: ax.axis("off")
     yield fig, axs[:n]
     with atomic_write(file) as f: fig.savefig(f)
@@ -113,5 +114,6 @@ def play(
     for caption, x in sounds.items():
         uri = sound_uri(gain*x, rate, **kw)
         html += (f'<figure style="display:inline-block; margin:0 1em 0 0"><figcaption>{escape(caption)}</figcaption>'
-                 f'<audio controls preload="none" style="width:16em" src="{uri}"></audio></figure>')
+                 f'<audio controls preload="none" aria-label="{escape(caption) or "sound"}" style="width:16em" '
+                 f'src="{uri}"></audio></figure>')
     return HTML(html)

@@ -124,7 +124,7 @@ def _that_were_scored(files, folder): # Dict of recording id to file; of their s
                   "files that are not the sounds that were scored under their names")
     if len(other) == len(files):
         raise InputError(f"nothing is here but {what}, the first: {printable(files[other[0]])}; say with --recordings "
-                         "where the scored recordings are, or score these by rfcx_detect --path")
+                         "where the scored recordings are, or score these with rfcx_detect --path")
     if other: print(f"left out: {what}, the first: {printable(files[other[0]])}; say with --recordings where the "
                     "scored recordings are")
     gone = set(other)
