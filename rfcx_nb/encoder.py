@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ENCODERS', 'HOP_SECONDS', 'SCORE_HOP', 'Encoder', 'MelProduct', 'rows_by_name', 'BirdNET', 'Perch', 'encoder_class',
-           'has_classes', 'get_encoder', 'score_hop', 'encoder_label', 'known_species', 'embed_file', 'Features',
-           'embed_recordings']
+           'has_classes', 'get_encoder', 'score_hop', 'encoder_label', 'known_species', 'embed_blocks', 'embed_file',
+           'Features', 'embed_recordings']
 
 # %% ../nbs/03b_encoder.ipynb #c8110af7
 from .core import as_path, existing_path, InputError, printable, progress
@@ -210,8 +210,8 @@ def known_species(
     return f"{said}; not {missing} (write scientific or common names, and train under another --model_name)"
 
 # %% ../nbs/03b_encoder.ipynb #1f9c111b
-def embed_file(
-    src,             # Audio file
+def embed_blocks(
+    blocks,          # (n,) float32 arrays at the encoder's sample rate: a sound, in pieces
     encoder,         # An `Encoder`
     hop=HOP_SECONDS):# From window to window, in s
     "(n,) float64 starts in s and (n, n_features) float16 features of the windows; raises `InputError`."
@@ -220,7 +220,7 @@ def embed_file(
     def run(at): # starts within `x`
         if len(at): feats.append(_float16(encoder, encoder.in_batches(x[s:s+n] for s in at)))
         starts.extend((first + s)/encoder.sample_rate for s in at)
-    for y in audio_blocks(src, encoder.sample_rate):
+    for y in blocks:
         x = np.concatenate([x, y])
         more = np.arange(done, done + int(len(x)/step) + 2)
         at = (more*step).astype(int) - first # rounded one by one, so that they do not drift
@@ -234,6 +234,13 @@ def embed_file(
         run([0])
     elif int((done - 1)*step) + n < first + len(x): run([len(x) - n])
     return np.array(starts), np.concatenate(feats)
+
+def embed_file(
+    src,             # Audio file
+    encoder,         # An `Encoder`
+    hop=HOP_SECONDS):# From window to window, in s
+    "As `embed_blocks`, of a recording."
+    return embed_blocks(audio_blocks(src, encoder.sample_rate), encoder, hop)
 
 def _float16(encoder, x): # Its features, as they are kept; `InputError` if they cannot be
     if x.ndim != 2 or x.shape[1] != encoder.n_features:

@@ -186,7 +186,7 @@ def show_curve(
     if at is not None and np.isfinite(at): ax.axvline(at, c="k", lw=1, ls=":")
     ax.set(ylim=(0, 1.02), xlabel="threshold, log-odds")
     ax.locator_params(axis="x", nbins=4)
-    ax.set_title(title, fontsize=9)
+    ax.set_title(title)
 
 # %% ../nbs/09b_stratified.ipynb #dca6156a
 MIN_CLIPS, WANTED = 10, .05 # Judged clips above a threshold; half of the interval's width to reach

@@ -206,7 +206,7 @@ def _activity_map(
     step = max(-(-len(days)//4), 1)
     ax.set_xticks(range(0, len(days), step), [t.strftime("%d %b") for t in days[::step]], fontsize=7)
     ax.set(ylabel="hour of day", yticks=range(0, 24, 6))
-    ax.set_title(species[:40], fontsize=9)
+    ax.set_title(species[:40])
     return im
 
 # %% ../nbs/10_survey.ipynb #3ee8aace

@@ -17,7 +17,7 @@ from .cli import command
 from .core import (as_path, existing_path, InputError, load_json, local_path, plain_name, plural, printable,
                           progress, save_json, working)
 from .embedding_net import score_embeddings
-from .encoder import embed_recordings, encoder_label, Features, HOP_SECONDS, score_hop
+from .encoder import embed_blocks, embed_recordings, encoder_label, Features, get_encoder, HOP_SECONDS, score_hop
 from .logmel import LogMel, normalize
 from .model import MIN_FRAMES, one_pass_fits, pad_recording, to_device
 from .parallel import parallel_map, thread_map
@@ -127,19 +127,26 @@ def _scores_table(start, end, fold, logits, species): # (n,) s twice; fold or fo
     keys = pd.DataFrame(dict(start=start, end=end, fold=fold))
     return pd.concat([keys, pd.DataFrame(logits, columns=list(species))], axis=1)
 
+def _features_scores(run, start, x): # (n,) s; (n, n_features) -> scores table of all folds, without recording id
+    logits = np.concatenate([score_embeddings(net, x) for net in run.nets.values()])
+    at = np.tile(start, len(run.nets))
+    return _scores_table(at, at + run.cfg.encoder.seconds, np.repeat(list(run.nets), len(start)), logits, run.species)
+
 # %% ../nbs/05_tiled_inference.ipynb #9638e070
 @torch.inference_mode()
 def score_wave(
     run,      # `Run`
-    wav,      # (n_samples,) tensor at the run's sample rate, on any device: a block of a recording
+    wav,      # (n_samples,) tensor at the sample rate of the run or its encoder, on any device: a recording's block
     windows,  # `Windows`
     start=0.):# Time of the first sample, in s
     """Scores table of a waveform, without its recording id; None if it has no more samples than a Fourier window.
-    Raises `InputError` for more than one channel, and for a run on an encoder, which scores files: see `predict`."""
+    Raises `InputError` for more than one channel."""
     cfg = run.cfg
-    if cfg.encoder: raise InputError(f"a run on the encoder {cfg.model} scores files, not sound in memory")
     if wav.dim() != 1: raise InputError(f"a sound of shape {tuple(wav.shape)}: one channel, (n_samples,), is expected")
     if len(wav) <= cfg.n_fft: return None
+    if cfg.encoder:
+        at, x = embed_blocks([wav.float().cpu().numpy()], get_encoder(cfg.model), score_hop(cfg.encoder))
+        return _features_scores(run, start + at, x)
     mel = LogMel(cfg).mel(wav.to(run.device)[None])
     keys, logits = score_mel(run.nets, normalize(mel, cfg.crop_frames, cfg.subtract_band_mean)[0], windows)
     t = start + keys.frame*cfg.frame_seconds
@@ -221,9 +228,7 @@ def _score_features(run, files, store, n_workers=None, scheduler=""): # As `scor
     for k in files:
         if k in errors: yield Result(k, None, errors[k]); continue
         d = load_file(Features(store).path(k))
-        start, n = np.tile(d["start"], len(run.nets)), len(d["start"])
-        logits = np.concatenate([score_embeddings(net, d["features"]) for net in run.nets.values()])
-        df = _scores_table(start, start + run.cfg.encoder.seconds, np.repeat(list(run.nets), n), logits, run.species)
+        df = _features_scores(run, d["start"], d["features"])
         df.insert(0, "recording_id", k)
         with open_audio(files[k]) as o: df.attrs["seconds"] = sf.info(o).duration
         yield Result(k, df, None)

@@ -70,7 +70,7 @@ def show_curves(
         p, r, _ = precision_recall_curve(boxes.is_tp[mine], logits[mine, s])
         ax.step(r, p, where="post")
         ax.axhline(row["sum"]/row["size"], ls=":", c="gray")
-        ax.set_title(f"{names[s]}: {row['sum']} of {row['size']}", fontsize=9)
+        ax.set_title(f"{names[s]}: {row['sum']} of {row['size']}")
         ax.set(xlim=(0, 1.02), ylim=(0, 1.05)); ax.label_outer()
     for ax in axs[-1]: ax.set_xlabel("recall")
     for ax in axs[:, 0]: ax.set_ylabel("precision")
