@@ -184,7 +184,7 @@ def create_model(
     except Exception as e: # networks for pictures of one size, or without a map of features, fail each in its own way
         if isinstance(e, InputError) and "this network gives no map" not in str(e): raise
         why = "" if isinstance(e, InputError) else f" ({next(iter(str(e).splitlines()), '')})"
-        raise InputError(f"{arch} gives no map of features over time from {n_mels} mel bands: take a convolutional "
+        raise InputError(f"{arch} gives no map of features over time from {n_mels} mel bands: choose a convolutional "
                          "network, such as tf_efficientnet_lite0 or densenet121"
                          + (", or more bands" if n_mels < 64 else "") + why) from None
     if own: # not an ImageNet network, but a body like this one

@@ -210,7 +210,7 @@ def rfcx_distill(
         raise InputError(f"{name} has {run.cfg.n_folds} folds, and not all are trained: train the others first")
     own = student_settings(run.cfg, settings)
     if encoder_class(own.get("model", "")):
-        raise InputError(f"model is {own['model']}: a student is a network of timm's, without an encoder")
+        raise InputError(f"model is {own['model']}: a student is a timm network, without an encoder")
     cfg, boxes = make_config(**own), load_training_data(path, run.cfg, waves, n_workers, run.path).boxes
     with working(new, "rfcx_distill"):
         teacher = f"{name} ({weights_id(run.digests())}) with crops of {cfg.crop_frames*cfg.frame_seconds:.2f} s"

@@ -198,7 +198,7 @@ def rfcx_export(
     step = max(int(tile_width*tile_step), 1)
     if cfg.encoder:
         raise InputError(f"{folder} learned on the features of {cfg.model}, whose network is not in the run: train a "
-                         "network of timm's, such as tf_efficientnet_lite0")
+                         "timm network, such as tf_efficientnet_lite0")
     run = load_run(folder, fold)
     table = field_thresholds(run, run.thresholds, [tile_width]) # as rfcx_detect takes them
     check_export(cfg, run.net, tile_width)
