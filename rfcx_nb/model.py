@@ -75,7 +75,7 @@ class SpeciesNet(nn.Module):
     def _measure(self): # Channels and stride of the body
         f, g = self.silence_features(128), self.silence_features(192)
         if f.dim() != 4 or f.shape[:3] != g.shape[:3] or not 0 < f.shape[3] < g.shape[3]:
-            raise InputError("this network gives no map of features that grows with time: choose a convolutional network")
+            raise InputError("this network gives no map of features that grows with time: choose a convolutional one")
         return f.shape[1], 128//f.shape[3]
 
     def _add_channel(self): # A second channel for the body

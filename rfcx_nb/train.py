@@ -156,8 +156,8 @@ def get_dls(
     bs = min(cfg.bs, items)//world_size
     if bs < 2:
         raise InputError(f"a batch of {plural(min(cfg.bs, items), 'crop')} is too small for "
-                         f"{plural(world_size, 'process', 'processes')}, as each needs at least two: give a larger --bs, "
-                         "more boxes, or start fewer processes")
+                         f"{plural(world_size, 'process', 'processes')}, as each needs two: give a larger --bs or more "
+                         "boxes, or start fewer processes")
     n = n_workers if cfg.aug_p else 0 # reading alone is too cheap for a process
     dls = loaders((train, valid), bs, batch_tfms(cfg, train.boxes), n, device, **kw)
     dls.valid.bs = bs*world_size # held-out crops are not shared
