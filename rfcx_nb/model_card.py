@@ -48,7 +48,8 @@ def card_table(folder): # `models/<model_name>`
     def read(f): return read_csv_table(f, dict(species_id=Number(integer=True)), "a table of the run")
     t = read(folder/"thresholds.csv")["species_id species confirmed threshold box_precision box_recall note".split()]
     if (folder/"validation.csv").exists():
-        v = read(folder/"validation.csv")[["species_id", "fp", "auc", "rank_auc"]].rename(columns=dict(fp="denied"))
+        v = read(folder/"validation.csv").rename(columns=dict(fp="denied")) # its name in 0.1.0
+        v = v[["species_id", "denied", "auc", "rank_auc"]]
         t = t.merge(v, "left", "species_id").fillna("")
     rows = [t.columns, ["---"]*t.shape[1], *t.astype(str).to_numpy()]
     return "\n".join("| " + " | ".join(o.replace("|", "/") for o in row) + " |" for row in rows)

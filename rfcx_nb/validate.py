@@ -45,7 +45,8 @@ def species_report(
     for s, name in enumerate(names):
         yes, no, others = split_boxes(boxes, s)
         x = logits[:, s]
-        rows.append(dict(species=name, tp=yes.sum(), fp=no.sum(), auc=_auc(x, yes, no), rank_auc=_auc(x, yes, others)))
+        rows.append(dict(species=name, confirmed=yes.sum(), denied=no.sum(), auc=_auc(x, yes, no),
+                         rank_auc=_auc(x, yes, others)))
     return pd.DataFrame(rows)
 
 # %% ../nbs/05a_validate.ipynb #c716eae9
@@ -181,7 +182,7 @@ def _write_prior(held, file): # `HeldOut`; csv file. Mean scores, as the prevale
 def _print_report(report, table, precision, folder): # Two tables; share asked for; the run's folder
     shown = report.assign(**{k: table[k] for k in ("threshold", "box_recall", "boxes", "note")})
     print(shown.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
-    print("All of this is measured on held-out boxes. tp, fp: confirmed and denied boxes. auc: 1 if every confirmed "
+    print("All of this is measured on held-out boxes. auc: 1 if every confirmed "
           "box scores higher than every denied one, .5 if the scores are no better than chance. rank_auc: the same "
           "against boxes of other species. threshold: with the recall of the species' own boxes, and the number of "
           "boxes above it (where the note says so, the boxes of all species, unless it is raised).")
