@@ -101,6 +101,7 @@ def report_page(
     charts = [_activity("", "all species", df)] if len(df) else []
     charts += [_activity(k, s, by[s]) for k, s in enumerate(shown)]
     queues = {k: o for k, o in queues.items() if o[1]}
+    if len(items) < len(df): about += f" Of these detections, {len(items)} are below."
     return review_page(items, title, about, queues, list(by), "".join(charts)), len(items)
 
 # %% ../nbs/06a_report.ipynb #65cd4dd5
