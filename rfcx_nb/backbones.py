@@ -10,7 +10,7 @@ __all__ = ['WEIGHT_PACKAGES', 'PRETRAINED', 'CALLS', 'CALLS_FIT', 'read_weights'
 # %% ../nbs/03a_backbones.ipynb #406334ad
 from .core import atomic_write, InputError, plural
 from .model import freeze, replace_layer, SpeciesNet
-import difflib, importlib.util, logging, os, urllib.request
+import difflib, errno, importlib.util, logging, os, urllib.request
 from importlib.resources import files
 from pathlib import Path
 import timm, torch
@@ -215,7 +215,9 @@ def load_weights(
     "`net` with the weights of `file`; raises `InputError` if it is missing, damaged or of another network."
     # surplus weights are of layers that `prune_unused` removes
     try: missing = net.load_state_dict(load_file(file), strict=False).missing_keys
-    except FileNotFoundError: raise InputError(f"{file} does not exist: that model has not been trained") from None
+    except FileNotFoundError:
+        if os.path.exists(file): raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file)) from None
+        raise InputError(f"{file} does not exist: that model has not been trained") from None
     except SafetensorError as e: raise InputError(f"{file} is damaged ({e})") from None
     except RuntimeError: missing = True # shapes
     if missing: raise InputError(f"{file} holds the weights of another network than its config.json describes")

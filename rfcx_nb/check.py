@@ -97,8 +97,10 @@ def read_check(
     f = folder/"check.json"
     if not f.exists(): return dict(weights=weights, bins=list(bins), recordings={}, draws=[])
     away = f"move {folder} away and draw again"
-    old = load_dict(f, away)
-    if not {"bins", "draws"} <= set(old): raise InputError(f"{f} is not the draw of a check: {away}")
+    old = load_dict(f, away, bins=list, draws=list, recordings=dict)
+    def whole(d): return isinstance(d, dict) and all(type(d.get(k)) is int for k in ("species", "n", "seed"))
+    if not {"bins", "draws"} <= set(old) or not all(map(whole, old["draws"])):
+        raise InputError(f"{f} is not the draw of a check: {away}")
     if old.get("weights") != weights:
         raise InputError(f"{f}: the clips were drawn from scores of other networks: {away}")
     if bins != BINS and list(bins) != old["bins"]: # who gives none gets those of the check
@@ -372,7 +374,7 @@ def check_settings(
     precision,# Wanted
     seed):    # Of the draw
     "Raise `InputError` for what cannot be used."
-    if n < 1 or n % 1: raise InputError(f"n is {n}: it must be a whole number of at least 1")
+    if not 1 <= n <= 10**6 or n % 1: raise InputError(f"n is {n}: it must be a whole number from 1 to a million")
     if not 0 <= seed < 2**32: raise InputError(f"seed is {seed}: it must be at least 0 and below {2**32}")
     if not 0 < precision <= 1: raise InputError(f"precision is {precision}: it must be above 0 and at most 1")
     if len(bins) < 2 or bins[0] != 0 or bins[-1] != 1 or any(a >= b for a, b in zip(bins, bins[1:])):

@@ -255,10 +255,14 @@ def load_json(path): # File by `save_json`
 
 def load_dict(
     path,   # File by `save_json`, which may be missing
-    advice):# What to do if it is another file, for the message
+    advice, # What to do if it is another file, for the message
+    **kinds): # Type of each value that must be of one
     "The dict in `path`, empty if there is no file; raises `InputError` if it holds something else."
     res = load_json(path) if Path(path).exists() else {}
     if not isinstance(res, dict): raise InputError(f"{path} does not hold names and values: {advice}")
+    for k, kind in kinds.items():
+        if not isinstance(res.get(k, kind()), kind):
+            raise InputError(f"{path}: {k} is {str(res[k])[:40]!r}, but should be a {kind.__name__}: {advice}")
     return res
 
 # %% ../nbs/core.ipynb #3ce3e72f

@@ -24,7 +24,7 @@ BOX_COLS = ["recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_ma
 def read_box_table(file): # A csv file with the columns of `BOX_COLS`
     "Boxes of `file` (s, Hz), with its column `chosen`, if any; raises `InputError` with file, row, column."
     kinds = dict.fromkeys(("species_id", "songtype_id"), Number(0, 1e6, integer=True))
-    kinds |= dict.fromkeys(("t_min", "f_min", "t_max", "f_max"), Number())
+    kinds |= dict(t_min=Number(), f_min=Number(0), t_max=Number(), f_max=Number(0))
     df = read_csv_table(file, dict(recording_id=str) | kinds, "a csv table of boxes")
     raise_bad_rows(file, df.recording_id == "", "recording_id is empty", df.recording_id)
     raise_bad_rows(file, df.t_min < 0, "the box begins before the recording", df.t_min)

@@ -78,6 +78,7 @@ def read_query(
         sizes = durations({k: found[k] for k in df.recording.unique()})[0]
         length = df.recording.map({k: seconds for k, (seconds, _) in sizes.items()}).astype(float)
         df["wrong"] = np.where(df.start >= length, "the box is outside the recording", "") # unreadable: said later
+        df["end"] = np.fmin(df.end, length)
     else:
         found, (df, unused) = find_recordings(recordings), read_tables(query)
         for *_, why in unused: print(f"left out: {why}")

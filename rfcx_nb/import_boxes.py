@@ -111,7 +111,7 @@ def match_recordings(
               for o, k in away.items()}
     key = pd.Series(list(zip(df.recording, df.table)), df.index, dtype=object)
     ids = {o: ks[0] if len(ks) == 1 else "" for o, ks in found.items()}
-    return df.assign(recording_id=key.map(ids).fillna(""), wrong=key.map(wrong))
+    return df.assign(recording_id=key.map(ids).fillna(""), wrong=key.map(wrong).astype(object))
 
 # %% ../nbs/01d_import_boxes.ipynb #0687a6fb
 def _cut_boxes(df, length, top): # Boxes; length in s and half the sample rate in Hz of each row's recording
@@ -270,8 +270,8 @@ def import_summary(
     if len(twice := twice[twice.map(len) > 1]):
         (k, t, *_), both = twice.index[0], twice.iloc[0]
         n = plural(len(twice), "box is there under two species", "boxes are there under two species each")
-        lines.append(f"{n}, such as {' and '.join(both)} in {k} at {t:g} s: if one of them was a mistake, remove its "
-                     "row and import again")
+        lines.append(f"{n}, such as {' and '.join(both[:3])} in {k} at {t:g} s: if one of them was a mistake, remove "
+                     "its row and import again")
     def first(o): return f"{o.species.iloc[0]} in {o.recording_id.iloc[0]} at {o.start.iloc[0]:g} s" # of some boxes
     if len(o := _contradictions(ok)):
         n = plural(len(o), "box is confirmed where another box denies its species",

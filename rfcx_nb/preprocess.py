@@ -181,7 +181,8 @@ def audio2npy(
 # %% ../nbs/00_preprocess.ipynb #fb8f0291
 @lru_cache(256)
 def _map(path, mtime, inode): # A memory map of a file as it was written then: opening takes longer than reading
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    try: return np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as e: raise InputError(f"{path} is damaged ({e}): give the command again") from None
 
 def open_wave(
     path): # File of the wave store

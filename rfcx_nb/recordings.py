@@ -176,6 +176,7 @@ def durations(files): # Dict of id to file
             with open_audio(f) as o: info = sf.info(o)
             if info.frames > 2**60: raise ValueError # a FLAC written to a pipe does not say how long it is
             ok[k] = (info.frames/info.samplerate, info.samplerate/2)
+        except PermissionError: bad[k] = f"{printable(f)}: you may not read this file"
         except Exception: bad[k] = f"{printable(f)} cannot be read as audio" # one bad file must not end the work
     return ok, bad
 
@@ -281,7 +282,7 @@ def read_recordings(
     key = "recording" if "recording" in there else "site"
     kinds = {key: str} | dict(latitude=Number(-90, 90, empty=True), longitude=Number(-180, 180, empty=True),
                               utc_offset=Number(-14, 14, empty=True))
-    if key == "recording": kinds |= dict(site=str, start=str, seconds=Number(0, empty=True))
+    if key == "recording": kinds |= dict(site=str, start=str, seconds=Number(0, 1e7, empty=True))
     cols = [c for c in kinds if c in there or c == key]
     odd = [c for c in there if c not in cols]
     if len(cols) == 1:

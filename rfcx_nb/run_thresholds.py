@@ -71,7 +71,8 @@ def write_thresholds_note(
 
 def read_thresholds_note(folder): # `models/<model_name>`
     "The dict that `write_thresholds_note` wrote; empty if there is none."
-    return load_dict(Path(folder)/"thresholds.json", "run rfcx_validate again")
+    kinds = dict(weights=dict, tile_width=list, table=str)
+    return load_dict(Path(folder)/"thresholds.json", "run rfcx_validate again", **kinds)
 
 # %% ../nbs/03h_run_thresholds.ipynb #ee3d78b5
 def tell_widths(
@@ -123,6 +124,7 @@ def field_thresholds(
             print(f"  {f} is of other {what} for {', '.join(df.species[odd])}: here the thresholds of the boxes count")
     df, table = df[~other & ~wide], table.copy()
     df = df[df.index.isin(table.index)]
+    if not len(df): tell_widths(run.path, widths); return table
     table.loc[df.index, DENSITY_COLS] = df[DENSITY_COLS].astype(float) # from the clips alone, whatever the threshold
     table.loc[df.index, "season"] = df.get("season", pd.Series("", df.index))
     for i, o in df[df.logit.isna() & table.threshold.reindex(df.index).notna().to_numpy()].iterrows():

@@ -158,11 +158,11 @@ def box_scores(
 # %% ../nbs/04a_scores.ipynb #2019565c
 def read_settings(folder): # Folder of scores
     "Dict of the settings that its scores were made with; empty if there are none."
-    return load_dict(Path(folder)/"_how.json", "choose another --out for rfcx_predict")
+    return load_dict(Path(folder)/"_how.json", "choose another --out for rfcx_predict", data=str)
 
 def read_note(out): # Folder of detections
     "Dict of what `rfcx_detect` noted in `detections.json`; empty if it wrote none."
-    return load_dict(Path(out)/"detections.json", "remove it")
+    return load_dict(Path(out)/"detections.json", "run rfcx_detect again", threshold=dict, band=dict, field=dict)
 
 def read_source(file): # A table of scores
     "What the scores were made from, as `Scores` notes it; empty if that is not known."
@@ -176,7 +176,7 @@ def season_id(sources): # Dict of recording id to what its scores were made from
 
 def checked_sources(out): # Folder of detections
     "Dict of the recordings that `rfcx_check` drew its clips from to what their scores were made from; empty if none."
-    return load_dict(Path(out)/"check"/"check.json", "move its folder away").get("sources", {})
+    return load_dict(Path(out)/"check"/"check.json", "move its folder away", sources=dict).get("sources", {})
 
 def other_sound(
     then,# What scores were made from, as `Scores` notes it: size, time, checksum, suffix

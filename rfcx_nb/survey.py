@@ -116,8 +116,9 @@ def present_species(
     within=np.inf): # s, from the first of them to the last
     "Set of (recording, species) that the rule calls present."
     d = detections[detections.score >= floor].sort_values(["recording", "species", "start"], kind="stable")
-    last = d.groupby(["recording", "species"]).start.shift(1 - k)
-    ok = d[last - d.start <= within] if k > 1 else d
+    more = d.groupby(["recording", "species"]).cumcount(ascending=False) # that follow in the recording
+    last = d.start.to_numpy()[np.minimum(np.arange(len(d)) + k - 1, max(len(d) - 1, 0))]
+    ok = d[(more >= k - 1) & (last - d.start <= within)]
     return set(zip(ok.recording, ok.species))
 
 def _among(d, keys): # Detections; set of (recording, species) -> bool array: which are of these

@@ -8,7 +8,7 @@ __all__ = ['MISSING', 'sanitize', 'csv_escape', 'csv_unescape', 'Number', 'raise
 
 # %% ../nbs/tables.ipynb #c6eb2baf
 from .core import atomic_write, existing_path, InputError, plural
-import io, re, unicodedata
+import io, os, re, unicodedata
 from dataclasses import dataclass
 import numpy as np
 
@@ -69,13 +69,22 @@ def read_text(
     except IsADirectoryError: raise InputError(f"{file} is a folder: expected {what}") from None
     if raw[:4] == b"PK\3\4": raise InputError(f"{file} is a workbook, or another zip file: save it as csv")
     utf_16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
-    for code in ("utf-16",) if utf_16 else ("utf-8-sig", "cp1252", "latin-1"):
+    for code in ("utf-16",) if utf_16 else ("utf-8-sig", "cp1252"):
         try: text = raw.decode(code)
         except UnicodeDecodeError: continue
         if "\0" in text: break
+        if code == "cp1252": _tell_western(os.path.dirname(str(file)), file)
         if not text.strip(): raise InputError(f"{file} is empty: expected {what}")
         return text
-    raise InputError(f"{file} does not hold text: expected {what}")
+    raise InputError(f"{file} does not hold text in UTF-8: save it as csv in UTF-8; expected {what}")
+
+_told = set() # Folders
+
+def _tell_western(folder, file): # Once for a folder
+    if folder in _told: return
+    _told.add(folder)
+    print(f"{file} is not in UTF-8, so it is read as Western European: if letters of its names, or of other tables "
+          "beside it, come out wrong, save it as csv in UTF-8")
 
 def find_separator(
     head): # The line with the names of the columns

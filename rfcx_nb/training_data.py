@@ -188,7 +188,7 @@ def default_epochs(
     return max(10, round((400 if cfg.encoder or cfg.pseudo else 300)*min(cfg.bs, n)/n))
 
 # %% ../nbs/03i_training_data.ipynb #e4a9cb1b
-def _inside(boxes, ends): # Box table without the boxes that begin after their recording has ended; names them
+def _inside(boxes, ends): # Box table; dict of id to s -> boxes within the recordings; tells what it leaves out
     late = boxes[boxes.t_min >= boxes.recording_id.map(ends)]
     for b in late.head(3).itertuples():
         print(f"left out: a box of {b.recording_id} begins at {b.t_min:g} s, but the recording ends at "
@@ -199,7 +199,13 @@ def _inside(boxes, ends): # Box table without the boxes that begin after their r
     boxes = boxes.drop(late.index)
     if not boxes.is_tp.any():
         raise InputError("every confirmed box begins after its recording has ended: are the times of the tables in s?")
-    return boxes
+    end = boxes.recording_id.map(ends)
+    over = boxes[boxes.t_max > end + .05]
+    if len(over):
+        b = over.iloc[0]
+        print(f"{plural(len(over), 'box runs', 'boxes run')} over the end of a recording and ends there, the first: "
+              f"{b.t_min:g} to {b.t_max:g} s of {b.recording_id}, which has {ends[b.recording_id]:.1f} s")
+    return boxes.assign(t_max=np.fmin(boxes.t_max, end))
 
 # %% ../nbs/03i_training_data.ipynb #28b0af4c
 @dataclass
