@@ -25,7 +25,7 @@ def _load(file): # `.safetensors`, or a torch file
 
 def read_weights(
     file): # `.safetensors`, or a torch file of tensors
-    "Dict of name to tensor; raises `InputError` if `file` holds anything else. Nothing in it is executed."
+    "Dict of name to tensor; raises `InputError` if `file` holds anything else. No code in it is run."
     try: sd = _load(file)
     except Exception as e:
         raise InputError(f"{file} holds no weights that can be read safely ({type(e).__name__})") from None

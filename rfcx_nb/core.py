@@ -9,7 +9,7 @@ __all__ = ['MAX_RATE', 'HOST', 'TEMP', 'UMASK', 'InputError', 'refusal', 'plural
            'progress']
 
 # %% ../nbs/core.ipynb #12120b47
-import errno, io, json, os, re, shutil, socket, time, unicodedata, warnings
+import errno, io, json, multiprocessing, os, re, shutil, socket, time, unicodedata, warnings
 from zlib import crc32
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, fields, is_dataclass
@@ -281,10 +281,11 @@ def from_dict(
 
 # %% ../nbs/core.ipynb #db673693
 def _owner(folder): # Who writes to `folder`, as text, and whether that process is still running
-    try: o = load_json(folder/".working.json")
-    except InputError: return "another process", True
-    alive = o["host"] != socket.gethostname() or is_running(o["pid"])
-    return f"process {o['pid']} on {o['host']} ({o['command']}, since {o['since']})", alive
+    try:
+        o = load_json(folder/".working.json")
+        alive = o["host"] != socket.gethostname() or is_running(o["pid"])
+        return f"process {o['pid']} on {o['host']} ({o['command']}, since {o['since']})", alive
+    except (InputError, KeyError, TypeError): return "another process", True
 
 def _acquire(lock, folder, wait): # Take the lock; raise `InputError` if another process keeps it
     start, said = time.time(), False
@@ -305,7 +306,10 @@ def working(
     folder,     # Folder that one process at a time may write to; made if it is missing
     command,    # Name of the command, for the message
     wait=False):# Wait for another process to end, or raise?
-    "Lock `folder` during the block and `sweep` it; raises `InputError` if another process holds the lock."
+    "Lock `folder` during the block and `sweep` it; raises `InputError` if another process (not thread) holds the lock."
+    if getattr(multiprocessing.current_process(), "_inheriting", False): # it would wait for the process that started it
+        raise InputError("this process was started by a command and runs your script again: put the calls of your "
+                         "script below if __name__ == \"__main__\":")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder/".lock", is_singleton=True, thread_local=False)

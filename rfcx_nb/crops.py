@@ -63,6 +63,8 @@ def read_species_table(file): # `species.csv`
     df = read_csv_table(file, kinds, "a table of species_id and name", "species_id")
     df["name"] = df.name.map(sanitize)
     raise_bad_rows(file, (df.name != "") & df.name.duplicated(), "the name is there twice", df.name)
+    other = df.name.str.fullmatch(r"s\d+") & (df.name != "s" + df.species_id.astype(str))
+    raise_bad_rows(file, other, "the name is that of another number without a name", df.name)
     return df
 
 def species_names(

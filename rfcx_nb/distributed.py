@@ -28,8 +28,9 @@ def process_group():
         torch.cuda.set_device(k)
     dist.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(days=1)) # the first may decode for hours
     if gpu: dist.all_reduce(torch.zeros(1, device="cuda")) # from now on NCCL knows the GPU of this process
-    with redirect_stdout(open(os.devnull, "w")) if rank_distrib() else nullcontext(): yield
-    dist.destroy_process_group()
+    try:
+        with open(os.devnull, "w") as null, redirect_stdout(null) if rank_distrib() else nullcontext(): yield
+    finally: dist.destroy_process_group()
 
 # %% ../nbs/distributed.ipynb #a1dca792
 @contextmanager

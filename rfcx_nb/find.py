@@ -70,6 +70,7 @@ def read_query(
         files = [query/k for k in ("train_tp.csv", "train_fp.csv") if (query/k).exists()]
         tables = {f.name: read_box_table(f) for f in files}
         df = pd.concat([t.assign(table=k, row=t.index + 2, is_tp=k == "train_tp.csv") for k, t in tables.items()])
+        if not len(df): raise InputError(f"{query/'train_tp.csv'} has no rows: there is nothing to look for")
         found = find_recordings(recordings or query/"train")
         names = species_names(query, df.species_id.max() + 1)
         df = df.assign(species=[names[i] for i in df.species_id], recording=df.recording_id)

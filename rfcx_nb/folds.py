@@ -14,7 +14,7 @@ from .crops import BOX_COLS
 from .parallel import ordered_map
 from .preprocess import find_recordings, open_audio
 from .recordings import durations, path_parts, site_folders, site_of
-from .tables import Number, raise_bad_rows, read_csv_table, sanitize, write_csv
+from .tables import MISSING, Number, raise_bad_rows, read_csv_table, sanitize, write_csv
 import os, warnings
 from collections import defaultdict
 from contextlib import nullcontext
@@ -33,7 +33,7 @@ def read_sites(
     key = next((k for k in ("recording_id", "recording") if k in cols), None)
     if not key or "site" not in cols: return {}, "recordings.csv does not have the columns recording_id and site"
     df = read_csv_table(f, {key: str, "site": str}, what, key)
-    return {k: s for k, s in zip(df[key], df.site.map(sanitize)) if s}, ""
+    return {k: s for k, s in zip(df[key], df.site.map(sanitize)) if s and s not in MISSING}, ""
 
 # %% ../nbs/01b_folds.ipynb #3ec721ee
 def match_sites(

@@ -23,17 +23,18 @@ from uuid import uuid4
 from zlib import crc32
 
 # %% ../nbs/parallel.ipynb #b6206f72
-def _begin(): # In a new process
+def _begin(started): # In a new process; `started` is an `Event`
+    started.set()
     quiet_worker()
     os.environ["OMP_NUM_THREADS"] = "1" # of a torch that is loaded later; one that is loaded has its threads already
     if "torch" in sys.modules: sys.modules["torch"].set_num_threads(1)
 
-def _pool(n): return ProcessPoolExecutor(n, initializer=_begin)
+def _pool(n, started): return ProcessPoolExecutor(n, initializer=_begin, initargs=(started,))
 
 def _share(f, todo, n): # Function; deque of jobs, which are taken from it; processes -> results
     sent = {} # future to job; returned, with the jobs that a killed process leaves without a result
-    others = set(multiprocessing.active_children()) # of the caller
-    with _pool(n) as ex:
+    others, started = set(multiprocessing.active_children()), multiprocessing.Event() # children of the caller
+    with _pool(n, started) as ex:
         try:
             while todo or sent:
                 while todo and len(sent) < 2*n:
@@ -47,10 +48,13 @@ def _share(f, todo, n): # Function; deque of jobs, which are taken from it; proc
         except BaseException:
             for p in set(multiprocessing.active_children()) - others: p.terminate()
             ex.shutdown(cancel_futures=True); raise
+    if sent and not started.is_set():
+        raise InputError("new processes could not start: in a script, put your calls below "
+                         "if __name__ == \"__main__\":")
     return sent
 
 def _alone(f, job, lost): # Function; job; as for `parallel_map` -> the result, from a process of its own
-    with _pool(1) as ex:
+    with _pool(1, multiprocessing.Event()) as ex:
         try: return ex.submit(f, *job).result()
         except BrokenProcessPool: pass
     why = "was killed {}: too little memory, or a damaged file"

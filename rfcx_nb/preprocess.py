@@ -161,16 +161,15 @@ def audio2npy(
     src,                    # Audio file
     dst,                    # `.npy` file to write, 1-D; it exists only when it is complete
     sample_rate:int=32_000, # Rate to store, in Hz
-    dtype="int16"):         # "int16" or "float32"
+    dtype="int16"):         # "int16" or "float32"; of samples above 1 always the latter
     "Decode, mix to mono and resample `src` into `dst`; returns the number of samples; raises `InputError`."
     dtype, done, it = _sample_type(dtype), 0, audio_blocks(src, sample_rate)
     x = next(it) # an unreadable file ends here, before anything is written
-    peak = _peak(src, sample_rate)
+    if _peak(src, sample_rate) > 1: dtype = "float32" # int16 would clip it
     with atomic_write(dst, durable=False) as tmp, open(tmp, "wb") as f: # a memory map would count as used memory
         head = dict(descr=np.dtype(dtype).str, fortran_order=False, shape=(n_samples(src, sample_rate),))
         np.lib.format.write_array_header_1_0(f, head)
         while x is not None:
-            if peak > 1: x = x/peak # floating-point samples of another scale; the spectrogram is scaled anyway
             (x if dtype == "float32" else to_int16(x)).tofile(f)
             done, x = done + len(x), next(it, None)
         if head["shape"] != (done,): # half a sample may be rounded the other way
@@ -201,12 +200,11 @@ def read_wave(
 # %% ../nbs/00_preprocess.ipynb #a9141dce
 def is_wave(
     file,    # A `.npy` file, perhaps missing or damaged
-    samples, # Number of samples it should hold
-    dtype):  # "int16" or "float32"
-    "True if `file` is a complete wave of that length and type, by its header and its size."
+    samples):# Number of samples it should hold
+    "True if `file` is a complete wave of that length, by its header and its size."
     try: x = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError): return False
-    return isinstance(x, np.ndarray) and x.shape == (samples,) and x.dtype == dtype
+    return isinstance(x, np.ndarray) and x.shape == (samples,) and x.dtype in ("int16", "float32")
 
 # %% ../nbs/00_preprocess.ipynb #cd477de6
 # Formats that libsndfile does not read: they are looked for too, so that they are reported as left out
@@ -322,7 +320,7 @@ def _is_done(k, src, folder, man, fixed, sample_rate, dtype): # Is there a wave 
     m, key = man.loc[k], _key(src, sample_rate, dtype)
     if m.crc == "": del key["crc"] # a row of an earlier version
     if any(str(m[c]) != str(v) for c, v in key.items()): return False
-    return m.status != "ok" or is_wave(Path(folder)/f"{k}.npy", m.samples, dtype)
+    return m.status != "ok" or is_wave(Path(folder)/f"{k}.npy", m.samples)
 
 # %% ../nbs/00_preprocess.ipynb #1fe90ffb
 def wave_folder(

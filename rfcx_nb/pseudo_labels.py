@@ -162,6 +162,8 @@ def check_soft_teacher(
     if not cfg.objective.masked:
         raise InputError(f"{folder} was trained with loss {cfg.loss}, which treats unknown as absent: soft labels "
                          "need a run with loss bce")
+    if cfg.objective.activation != "sigmoid":
+        raise InputError(f"{folder} has scores by {cfg.objective.activation}: soft labels need those by sigmoid")
 
 @command
 def rfcx_pseudo_label(

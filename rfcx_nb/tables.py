@@ -126,6 +126,7 @@ def _to_number(col, kind, file, sep): # (n_rows,) text of a column; its `Number`
     if kind.integer: raise_bad_rows(file, (x % 1 != 0) & ~blank, f"{c} is not a whole number", col)
     where = f"below {kind.low:g}" if np.isinf(kind.high) else f"not between {kind.low:g} and {kind.high:g}"
     raise_bad_rows(file, (x < kind.low) | (x > kind.high), f"{c} is {where}", col)
+    if kind.integer: raise_bad_rows(file, x.abs() > 2**53, f"{c} is too large", col)
     return x.astype(int) if kind.integer and not blank.any() else x
 
 def _check_keys(df, key, n_rows, file): # Raise unless `key` holds each of 0 to `n_rows`-1 -> `df` in this order
@@ -160,7 +161,8 @@ def write_csv(
     file):# File to write
     "Write a csv whose columns of names and notes are safe to open in a spreadsheet."
     import pandas as pd # here, as in `_parse_csv`
-    names = "recording recording_id group species name other note site table wrong error".split()
+    names = "recording recording_id group species name other note site file table wrong error".split()
     cols = [k for k in names if k in df]
-    text = {k: df[k].map({s: "" if pd.isna(s) else csv_escape(str(s)) for s in df[k].unique()}) for k in cols}
+    def safe(s): return "" if pd.isna(s) else csv_escape(str(s)).replace("\r", " ") # readers take it for a new row
+    text = {k: df[k].map({s: safe(s) for s in df[k].unique()}) for k in cols}
     with atomic_write(file) as f: df.assign(**text).to_csv(f, index=False)
