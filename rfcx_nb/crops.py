@@ -97,13 +97,15 @@ def show_boxes(
     "Draw `boxes` over a spectrogram, confirmed in full lines, denied dashed, each species named once; returns `ax`."
     named = set()
     for b in boxes.sort_values("t_min").itertuples():
-        color, style = ("cyan", "-") if getattr(b, "is_tp", True) else ("white", "--")
+        ok = getattr(b, "is_tp", True)
+        color, style = ("cyan", "-") if ok else ("white", "--")
         ax.add_patch(plt.Rectangle((b.t_min, b.f_min/1000), b.t_max - b.t_min, (b.f_max - b.f_min)/1000,
                                    fill=False, lw=1.3, ec=color, ls=style))
         if (b.species_id, style) in named: continue
         named.add((b.species_id, style))
-        ax.text(b.t_min, b.f_max/1000, names[b.species_id] if names else b.species_id,
-                c=color, fontsize=9, va="bottom", clip_on=True)
+        ax.text(b.t_min if ok else b.t_max, b.f_max/1000, names[b.species_id] if names else b.species_id, c=color,
+                fontsize=10, ha="left" if ok else "right", va="bottom", clip_on=True,
+                bbox=dict(fc="k", alpha=.6, lw=0, pad=1))
     return ax
 
 # %% ../nbs/01_crops.ipynb #9aecc6e7

@@ -44,7 +44,7 @@ class Syllable:
 
 @dataclass(frozen=True)
 class CallType:
-    "An invented call type."
+    "A synthetic call type."
     middle:float    # Pitch, in Hz
     syllables:tuple # Its `Syllable`s
     pattern:tuple   # Their order
@@ -269,7 +269,7 @@ def rfcx_pretrain(
     n_mels:int=128,                     # Mel bands of the spectrogram
     n_workers:int=None,                 # Processes that make sounds (default: one per core, at most 8)
     seed:int=0):                        # Of calls and weights
-    "Train a backbone to tell invented calls apart; then: rfcx_train --pretrained FILE. Goes on where it was stopped."
+    "Train a backbone to tell synthetic calls apart; then: rfcx_train --pretrained FILE. Goes on where it was stopped."
     out = output_file(out, "--out")
     if batches < 1: raise InputError(f"batches is {batches}: it must be at least 1")
     each = min(batches, 50) # batches between two checkpoints
