@@ -136,8 +136,8 @@ def _steady_hint(boxes, cfg, ends, names): # Box table; `RunConfig`; from `_ends
     share = (size*long).groupby(o.species_id).sum()/size.groupby(o.species_id).sum()
     these = ", ".join(names[k] for k in share.index[share > .5][:5])
     return (f"most of what is confirmed of {these} lasts more than {3*crop:.0f} s: if that is one steady sound, as a "
-            "cicada's is, it is removed with the means of the bands, and a new run needs "
-            "--subtract_band_mean false") if these else ""
+            "cicada's is, and not pulses, it is removed with the means of the bands, and a new run of such species "
+            "needs --subtract_band_mean false (others may lose by it)") if these else ""
 
 def _level_hint(waves): # Some waves of the store -> a sentence, or ""
     level = np.median([np.sqrt(np.mean(read_wave(f, n=2_000_000)**2)) for f in waves] or [1.])
@@ -147,9 +147,20 @@ def _level_hint(waves): # Some waves of the store -> a sentence, or ""
 
 def _rate_hint(cfg, tops): # `RunConfig`; half the sample rates of some recordings, in Hz -> a sentence, or ""
     rate = 2*max(tops, default=np.inf)
-    if 2*rate > cfg.sample_rate: return ""
-    return (f"the recordings have {rate:.0f} samples a second, and this run takes {cfg.sample_rate}: most of its "
-            f"spectrogram is empty, so for a new run give --sample_rate {rate:.0f}")
+    if 4*rate > cfg.sample_rate: return ""
+    n = cfg.sample_rate/rate # frames and Fourier windows keep their length
+    return (f"the recordings have {rate:.0f} samples a second, and this run takes {cfg.sample_rate}: "
+            f"{cfg.n_mels - mel_rows(0, rate/2, cfg)[1]} of {cfg.n_mels} mel bands are empty, so for a new run give "
+            f"--sample_rate {rate:.0f} --hop_length {cfg.hop_length/n:.0f} --n_fft {cfg.n_fft/n:.0f}")
+
+def _length_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
+    if cfg.encoder: return ""
+    tp, window, fourier = boxes[boxes.is_tp], 64*cfg.frame_seconds, cfg.n_fft/cfg.sample_rate
+    size = (tp.t_max - tp.t_min).median()
+    hop, n_fft = (max(int(size*cfg.sample_rate/o), 16) for o in (64, 4))
+    give = [f"--hop_length {hop}"]*int(window > 12*size) + [f"--n_fft {n_fft}"]*int(fourier > size)
+    return (f"half of the confirmed boxes last less than {size:.2g} s, the narrowest window of a run {window:.2g} s, "
+            f"and a spectrum {fourier:.2g} s: for a new run give {' '.join(give)}") if give else ""
 
 # %% ../nbs/03i_training_data.ipynb #4a046529
 def _yes_hint(boxes, cfg): # Box table; `RunConfig` -> a sentence, or ""
@@ -175,8 +186,10 @@ def _band_hints(boxes, cfg, names): # Box table; `RunConfig`; of the species -> 
     low, rate = tops[[rows(o) <= few for o in tops]], max((20 if len(tops) == 1 else 4)*tops.max(), 2000)
     if len(low) and rate < cfg.sample_rate:
         these = ", ".join(names[k] for k in low.index[:5])
+        hop = np.clip((tp.t_max - tp.t_min).median()*rate/64, 16, cfg.hop_length)
         yield (f"the confirmed boxes of {these} lie below {low.max():g} Hz, in the lowest {rows(low.max())} of "
-               f"{cfg.n_mels} mel bands: for a new run give a smaller --sample_rate, such as {rate:.0f}")
+               f"{cfg.n_mels} mel bands: for a new run give a smaller --sample_rate, such as {rate:.0f}, and a "
+               f"--hop_length such as {hop:.0f}, so that a window of 64 frames lasts about as long as a call")
 
 # %% ../nbs/03i_training_data.ipynb #b42e4587
 def default_epochs(
@@ -255,8 +268,8 @@ def load_training_data(
     some = [] if cfg.encoder else [k for k in boxes.recording_id.unique() if k in found][:20]
     tops = [top for _, top in durations({k: found[k] for k in some})[0].values()]
     waves = [stored_input(cfg, store, k) for k in some]
-    hints = (*_band_hints(boxes, cfg, names), _rate_hint(cfg, tops), _level_hint(waves),
-             _steady_hint(boxes, cfg, ends, names), _yes_hint(boxes, cfg))
+    hints = [*_band_hints(boxes, cfg, names)] or [_rate_hint(cfg, tops), _length_hint(boxes, cfg)]
+    hints += [_level_hint(waves), _steady_hint(boxes, cfg, ends, names), _yes_hint(boxes, cfg)]
     for s in filter(None, hints): print(s)
     if not cfg.encoder and (n := empty_bands(cfg)):
         of = f"of {cfg.n_mels} mel bands"

@@ -163,15 +163,15 @@ def heard_noise(
 def noise_floor(
     run,    # `Run`, by its backend
     windows):# Its `Windows`, as they were fitted before it got a backend
-    "(sounds, species) table: highest log-odds of any fold for narrow windows of noise, or mean + 4 sd if that is more."
+    """(sounds, species) table: highest log-odds of narrow windows of noise, or mean + 4 sd if that is more; mean over
+    folds, as of a season."""
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         for k, x in heard_noise(run.cfg).items(): sf.write(d/f"{k}.wav", x, run.cfg.sample_rate)
         done = score_folder(run, find_recordings(d), Scores(d/"scores", run.species), {}, windows, 0, d/"features")
         scores = read_parts(done)
-    by_fold = [finest_scores(df, run.activation).groupby("recording_id")[run.species]
-               for _, df in scores.groupby("fold")]
-    return pd.concat([np.maximum(g.max(), g.mean() + 4*g.std(ddof=0)) for g in by_fold]).groupby(level=0).max()
+    g = finest_scores(scores, run.activation).groupby("recording_id")[run.species]
+    return np.maximum(g.max(), g.mean() + 4*g.std(ddof=0))
 
 # %% ../nbs/05a_validate.ipynb #71660f52
 def _write_prior(held, file): # `HeldOut`; csv file. Mean scores, as the prevalences that the networks assume
