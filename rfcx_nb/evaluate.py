@@ -201,6 +201,7 @@ def rfcx_evaluate(
     names:str=""):   # csv of species_id and name, if the truth has numbers
     "Count detections against recordings in which every call is annotated: precision, recall, F1, average precision."
     if not 0 < overlap <= 1: raise InputError(f"overlap is {overlap}: it must be above 0 and at most 1")
+    drawn_groups((), by) # a wrong one is said before anything is read
     f = existing_path(local_path(detections, "--detections"), "a table of detections")
     found = find_recordings(recordings)
     if f.is_dir(): f = f/"detections.csv"

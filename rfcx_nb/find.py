@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['QUERY_COLS', 'MAX_SECONDS', 'WINDOW', 'COLUMNS', 'is_clip', 'read_clip', 'read_query', 'window_features', 'fit_probe',
            'choose_next', 'map_folder', 'judged_windows', 'unjudged_windows', 'suggest', 'query_folder', 'map_paths',
-           'same_recordings', 'cut_long', 'audible', 'rfcx_find']
+           'same_recordings', 'cut_long', 'boxes_in_range', 'rfcx_find']
 
 # %% ../nbs/09a_find.ipynb #876952eb
 from .cli import command
@@ -264,7 +264,7 @@ def cut_long(q): # `QUERY_COLS`
     return q.assign(start=q.start + cut, end=q.end - cut)
 
 # %% ../nbs/09a_find.ipynb #21a180bf
-def audible(
+def boxes_in_range(
     q,   # `QUERY_COLS`
     ear):# `Ear`
     "The boxes that an ear can hear; says which it cannot, and raises `InputError` if no confirmed one is left."
@@ -319,7 +319,7 @@ def rfcx_find(
     ear, out, waves = get_ear(ear, run, sample_rate), local_path(out, "--out"), local_path(waves, "--waves")
     data, source = as_path(path), query_folder(query, recordings, path)
     q, sources = read_query(query, source, species, row, low, high)
-    q, (folder, boxes) = audible(q, ear), map_paths(waves, ear.name, data, source)
+    q, (folder, boxes) = boxes_in_range(q, ear), map_paths(waves, ear.name, data, source)
     if not next: q = cut_long(q)
     if clip := is_clip(query) and isinstance(ear, TemplateEar):
         boxes = boxes.with_name(f"{boxes.name}-clip")

@@ -141,7 +141,7 @@ class RunEar(Ear):
         self.run = load_run(folder, device=device)
         if self.run.cfg.encoder:
             raise InputError(f"{folder} is the head of an encoder: give --ear {self.run.cfg.model}")
-        self.net, c = next(iter(self.run.nets.values())), self.run.cfg
+        self.net, c = self.run.net, self.run.cfg
         self.name = f"{Path(folder).name}-{self.run.digests()[f'fold{next(iter(self.run.nets))}']}"
         self.sample_rate, self.step = c.sample_rate, c.frame_seconds*self.net.stride
         self.width = self.step

@@ -384,7 +384,7 @@ def _write_survey(
 # %% ../nbs/10_survey.ipynb #e970a26a
 def _describe_species(t): # Row of the summary
     "One sentence for a person."
-    when = f", {t.first:%Y-%m-%d} to {t.last:%Y-%m-%d}" if pd.notna(t.first) else ""
+    when = f", {t.first:%Y-%m-%d %H:%M} to {t.last:%Y-%m-%d %H:%M}" if pd.notna(t.first) else ""
     s = (f"  {t.species}: detected at {t.sites} of {plural(t.of_sites, 'site')}{when}, {t.per_hour:g} detections per "
          "recorder-hour")
     if t.precision == t.precision:
