@@ -152,7 +152,7 @@ def _earlier_formats(out, formats): # Folder; keys asked for -> other keys whose
 def write_detections(
     df,     # Detections
     out,    # Folder
-    formats="csv"): # As for `parse_formats`
+    formats="csv"): # Such as "csv,raven"
     "Write `detections.csv`, `detections.parquet`, `raven/`, `audacity/`, as asked; a table that is there is renewed."
     out, formats = Path(out), parse_formats(formats)
     out.mkdir(parents=True, exist_ok=True) # a writer may not make it

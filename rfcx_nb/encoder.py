@@ -153,7 +153,7 @@ def encoder_class(
     return ENCODERS.get(name, Perch if str(name).lower().endswith(".onnx") else None)
 
 def has_classes(
-    name): # As for `encoder_class`
+    name): # Name of an encoder, or the ONNX file of Perch 2
     "True if the encoder has classes of its own that can be used."
     return encoder_class(name).class_layer is not Encoder.class_layer
 
@@ -169,7 +169,7 @@ def _made(make, name): # Class of an encoder; its name or file
                      "or sound between them is not heard")
 
 def get_encoder(
-    name): # As for `encoder_class`
+    name): # Name of an encoder, or the ONNX file of Perch 2
     "The encoder of that name, made once per process."
     make = encoder_class(name)
     if not make:
@@ -190,7 +190,7 @@ def _digest(make, name): # As for `_made`; a checksum of what it computes
     return sha256(f"{enc.sample_rate} {enc.seconds} {[f'{o:.2e}' for o in np.ravel(x)]}".encode()).hexdigest()[:6]
 
 def encoder_label(
-    name): # As for `encoder_class`
+    name): # Name of an encoder, or the ONNX file of Perch 2
     "Name for folders: that of the encoder, with a checksum for one of your own, or its file's name and size."
     make = encoder_class(name)
     if make is BirdNET: return name
@@ -199,7 +199,7 @@ def encoder_label(
 
 # %% ../nbs/03b_encoder.ipynb #0e23ad34
 def known_species(
-    name,   # As for `encoder_class`
+    name,   # Name of an encoder, or the ONNX file of Perch 2
     names): # Names of species
     "A sentence: which of `names` the encoder has classes of; empty if it has no classes that can be used."
     if not has_classes(name): return ""
@@ -291,7 +291,7 @@ def _failed(name, k, src, folder, hop, error): # A job whose process died
     return k, f"{printable(src)}: {error}"
 
 def embed_recordings(
-    name,           # As for `encoder_class`
+    name,           # Name of an encoder, or the ONNX file of Perch 2
     files,          # Dict of recording id to audio file
     folder,         # Folder of features, a file per recording
     n_workers=None, # Processes; one per core if None, 0 for none

@@ -27,7 +27,7 @@ import torch.nn.functional as F, numpy as np, pandas as pd, torch
 QUERY_COLS = ["recording", "start", "end", "low", "high", "species", "is_tp", "row"]
 MAX_SECONDS = 30 # Longest call that is looked for
 
-def is_clip(query): # As for `read_query`
+def is_clip(query): # Table of boxes, folder with train_tp.csv, or audio file
     "True if it is a sound file."
     return as_path(query).suffix.lower() in AUDIO_EXTS
 
@@ -224,7 +224,7 @@ def suggest(
 
 # %% ../nbs/09a_find.ipynb #909118ef
 def query_folder(
-    query,     # As for `read_query`
+    query,     # Table of boxes, folder with train_tp.csv, or audio file
     recordings,# Folder with the recordings of the boxes; empty if it was not given
     path):     # Folder that is searched
     "Where the recordings of a query are: the clip's own folder, `recordings`, train/ beside train_tp.csv, or `path`."

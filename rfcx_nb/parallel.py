@@ -85,7 +85,7 @@ MANY = 500 # Short jobs for which it pays to start processes
 def _numbered(f, i, *job): return i, f(*job)
 
 def ordered_map(
-    f,             # As for `parallel_map`
+    f,             # Function, at the top level of a module or picklable
     jobs,          # List of tuples with the arguments of each call
     n_workers=None,# Processes; one per core if None
     desc="",       # What is being done, shown beside the bar
@@ -159,9 +159,9 @@ def _send_function(client, f): # Client; function -> name under which each worke
 def dask_map(
     f,             # Picklable function
     jobs,          # Iterable of tuples with the arguments of each call
-    scheduler,     # As in `dask_client`
+    scheduler,     # Address of a scheduler, such as tcp://host:8786, or local
     lost,          # Called as `lost(*job, error=text)` for a job that kills its workers; its result is yielded
-    n_workers=None):# As in `dask_client`
+    n_workers=None):# Workers of a local one, at least one; one per core if None
     "Yield `f(*job)` for each of `jobs`, as Dask's workers finish them; raises what `f` raises."
     with dask_client(scheduler, n_workers) as c:
         from distributed import as_completed, KilledWorker

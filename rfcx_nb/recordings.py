@@ -225,7 +225,7 @@ def other_folders(
     return list(df.key[differs & here]), list(df.key[differs & ~here])
 
 def tell_moved(
-    found,# As for `other_folders`
+    found,# Dict of (name, table) to the ids that fit
     keys):# Keys of recordings that are used although their folder has another name
     "Print the first of `keys`, and how many others there are."
     for o in keys[:1]:

@@ -90,7 +90,7 @@ def report_page(
     files,    # Dict of recording id to file
     title,    # Of the page
     about="", # A sentence below it
-    each=3):  # As for `sample_for_review`
+    each=3):  # Number of best, of median and of doubtful detections of each species
     "(HTML of the report, number of detections in it); the most frequent species comes first."
     by = {s: df[df.species == s] for s in df.species.value_counts().index}
     picks = [sample_for_review(g[g.recording.isin(files)], each) for g in by.values()]

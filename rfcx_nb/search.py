@@ -89,7 +89,8 @@ class TemplateEar(Ear):
         self.name = "template" if sample_rate == 32_000 else f"template-{sample_rate}"
         self.step = self.width = self.sound.frame_seconds
 
-    def block(self, x): # As for `Ear`
+    def block(self, x): # (n_samples,) tensor, at most 75 s
+        "(bands, columns, 1) uint8: decibels above the band's median, five steps for each."
         c = self.sound
         if len(x) <= c.n_fft: return np.empty((c.n_mels, 0, 1), np.uint8)
         db, quiet = self.decibels(x)
@@ -112,24 +113,26 @@ class TemplateEar(Ear):
         if found: ear.quiet = torch.stack(found).median(0).values
         return ear
 
-    def rows(self, # As for `Ear`
+    def rows(self,
         low,  # Hz
         high):# Hz
+        "Slice of the rows that hold a band."
         return slice(*mel_rows(low, high, self.sound))
 
 # %% ../nbs/09_search.ipynb #e8583906
 class EncoderEar(Ear):
     "The features of a frozen encoder: one row, a column per window."
     step = HOP_SECONDS
-    def __init__(self, model): # As for `encoder_class`
+    def __init__(self, model): # Name of an encoder, or the ONNX file of Perch 2
         self.model, self.name = model, encoder_label(model)
         enc = get_encoder(model) # raises `InputError` if it is not installed
         self.width, self.sample_rate = enc.seconds, enc.sample_rate
 
-    def embed(self, # As for `Ear`
+    def embed(self,
         files,       # Dict of recording id to audio file
         folder,      # Where the features go
         n_workers=None):# Processes
+        "Bring the features of `files` into `folder`; return a dict of recording id to error."
         return embed_recordings(self.model, files, folder, n_workers)
 
 # %% ../nbs/09_search.ipynb #e3eadde9
@@ -148,19 +151,21 @@ class RunEar(Ear):
         self.channels, self.n_rows = self.net.silence_features(128).shape[1:3]
 
     @property
-    def band(self): return self.run.cfg.fmin, self.run.cfg.fmax_hz # As for `Ear`
+    def band(self): return self.run.cfg.fmin, self.run.cfg.fmax_hz # Lowest and highest frequency, in Hz
 
     @torch.inference_mode()
-    def block(self, x): # As for `Ear`
+    def block(self, x): # (n_samples,) tensor, at most 75 s
+        "(rows, columns, channels) float16 features of the network's body."
         c = self.run.cfg
         if len(x) <= c.n_fft: return np.empty((self.n_rows, 0, self.channels), np.float16)
         mel = normalize(LogMel(c).mel(x[None].to(self.run.device)), c.crop_frames, c.subtract_band_mean)
         f = self.net.forward_cropped(pad_recording(self.net, mel))[0]
         return f.permute(1, 2, 0).half().cpu().numpy()
 
-    def rows(self, # As for `Ear`
+    def rows(self,
         low,  # Hz
         high):# Hz
+        "Slice of the rows that hold a band."
         a, z = (o*self.n_rows/self.run.cfg.n_mels for o in mel_rows(low, high, self.run.cfg))
         return slice(int(a), max(int(np.ceil(z)), int(a) + 1))
 

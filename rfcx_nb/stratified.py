@@ -254,7 +254,7 @@ def repeat_check(
     n=96,        # Clips of a check
     n_draws=200, # Checks
     precision=PRECISION, # Wanted
-    where=None): # As of `Judged`
+    where=None): # recording, start and end of all windows; None: each is a detection by itself
     "Dict of the shares of intervals that hold the truth, their mean widths, and how far probabilities are off."
     bin, truth, res, chosen, off = score_bins(x), np.asarray(truth, bool), [], [], []
     season = Judged(x, bin, np.zeros(0, int), truth[:0], where=where) # no clip of it is judged

@@ -61,8 +61,8 @@ def effort(
 def place_detections(
     detections, # As `rfcx_detect` writes them
     df,         # From `recordings_table`
-    zone=None,  # As for `effort`
-    day_begins=0): # As for `effort`
+    zone=None,  # `ZoneInfo` of the times
+    day_begins=0): # Hour at which a day begins
     """`detections` with site, time, date (`until` is that of their end) and hour of the day; those outside the
     recordings of `df` are left out."""
     began = df[["recording", "site", "start", "utc_offset", "seconds"]].rename(columns=dict(start="began"))
@@ -77,7 +77,7 @@ def place_detections(
 # %% ../nbs/10_survey.ipynb #86590651
 def detected_hours(
     d,           # From `place_detections`
-    day_begins=0): # As for `effort`
+    day_begins=0): # Hour at which a day begins
     "Dict of species to the hours of its detections, cut as those of `effort` are."
     return {s: effort(o.assign(start=o.time, seconds=o.end - o.start), day_begins=day_begins)
             for s, o in d.groupby("species")}
@@ -257,7 +257,7 @@ def draw_sites(
     df,    # From `recordings_table`
     species,# Names
     file,  # Where the picture goes; nothing is written if no site has a place
-    own=()):# Dict of species to its effort, as for `rates`
+    own=()):# Dict of species to its effort, where that is not `e`
     "Write a map of the sites for each species, at most nine; returns whether there was anything to draw."
     sites = site_places(df)
     if not len(sites) or not len(species): return False
@@ -356,8 +356,8 @@ def _write_survey(
     rule,  # Is there a rule?
     names, # Of the species
     out,   # Folder
-    own=(),  # Dict of species to its effort, as for `rates`
-    lasting=None): # As for `rates`
+    own=(),  # Dict of species to its effort, where that is not `e`
+    lasting=None): # From `detected_hours`; of `d`, with days from midnight, if None
     "Write the tables and pictures of a survey; return the summary."
     _remove_earlier(out)
     _write_table(e, out/"effort")

@@ -269,7 +269,7 @@ def train_body(
     loss,          # Function of outputs and targets
     metric,        # The same, for the held-out items
     folder,        # For the settings and the checkpoint
-    n_workers=None,# As of `loaders`
+    n_workers=None,# Processes that make the items
     bs=None,       # Items of a batch; that of `cfg` if None
     first=()):     # Transforms of a batch before the spectrogram
     "Train a network without boxes; returns the last row of its history, and the network. Goes on where it was stopped."
