@@ -37,7 +37,7 @@ def cut_sound(
         return Sound(f.read(int(min(end + pad - a, most)*sr), dtype="float32", always_2d=True).mean(1), sr, a)
 
 # %% ../nbs/05c_media.ipynb #e1462dd4
-_PIXELS, _PLACE = (330, 128), (26, 4) # Of the spectrogram; its left upper corner
+_PIXELS, _PLACE = (330, 118), (26, 14) # Of the spectrogram; its left upper corner
 _MAGMA = matplotlib.colormaps["magma"](range(256), bytes=True)[:, :3]
 
 def _jpeg(x, sr, top): # (n,) samples; Hz; highest frequency drawn, in Hz
@@ -78,7 +78,7 @@ def spectrogram_svg(
             f'{_jpeg(x, sr, top)}"/><rect class="box" x="{a:.1f}" y="{high:.1f}" width="{max(b - a, 1):.1f}" '
             f'height="{max(low - high, 1):.1f}" fill="none" stroke="cyan"/>{"".join(marks)}'
             f'<text x="{left + w/2}" y="{up + h + 22}" text-anchor="middle">s</text>'
-            f'<text x="{left - 3}" y="{up + h + 22}" text-anchor="end">kHz</text>'
+            f'<text x="{left - 3}" y="8" text-anchor="end">kHz</text>'
             f'<line class="at" x1="-9" x2="-9" y1="{up}" y2="{up + h}" stroke="white"/></svg>')
 
 # %% ../nbs/05c_media.ipynb #c41f947f

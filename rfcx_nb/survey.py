@@ -205,7 +205,7 @@ def _activity_map(
     im = ax.imshow(rate.to_numpy(float), aspect="auto", origin="lower", cmap="viridis", vmin=0, vmax=top if top > 0 else
                    None, interpolation="nearest", extent=(-.5, len(days) - .5, -.5, 23.5))
     step = max(-(-len(days)//4), 1)
-    ax.set_xticks(range(0, len(days), step), [t.strftime("%d %b") for t in days[::step]], fontsize=7)
+    ax.set_xticks(range(0, len(days), step), [t.strftime("%d %b") for t in days[::step]], fontsize=9)
     ax.set(ylabel="hour of day", yticks=range(0, 24, 6))
     ax.set_title(species[:40])
     return im
@@ -242,6 +242,7 @@ def draw_accumulation(
     ax.fill_between(x, *np.quantile(counts, (.05, .95), axis=0), alpha=.25, lw=0)
     ax.plot(x, counts.mean(0))
     ax.set(xlabel="days at a site", ylabel="species", ylim=(0, counts.max() + .5))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     with atomic_write(file) as f: fig.savefig(f)
 
 # %% ../nbs/10_survey.ipynb #a651df46

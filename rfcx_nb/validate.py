@@ -62,16 +62,16 @@ def show_curves(
     names):   # Name of each species
     "Draw precision-recall curves of confirmed against denied boxes of the 12 species with the most; return the figure."
     n = boxes.groupby("species_id").is_tp.agg(["sum", "size"]).query("0 < sum < size").nlargest(12, "size")
-    rows = max(-(-len(n)//4), 1)
+    rows, cols = max(-(-len(n)//4), 1), min(max(len(n), 1), 4)
     kw = dict(sharex=True, sharey=True, squeeze=False, layout="constrained")
-    fig, axs = plt.subplots(rows, 4, figsize=(10, 1.9*rows), **kw)
+    fig, axs = plt.subplots(rows, cols, figsize=(2.5*cols, 2.2*rows), **kw)
     for ax in axs.flat[len(n):]: ax.axis("off")
     for ax, (s, row) in zip(axs.flat, sorted(n.iterrows())):
         mine = (boxes.species_id == s).to_numpy()
         p, r, _ = precision_recall_curve(boxes.is_tp[mine], logits[mine, s])
         ax.step(r, p, where="post")
         ax.axhline(row["sum"]/row["size"], ls=":", c="gray")
-        ax.set_title(f"{names[s]}: {row['sum']} of {row['size']}")
+        ax.set_title(f"{names[s]}\n{row['sum']} confirmed, {row['size'] - row['sum']} denied")
         ax.set(xlim=(0, 1.02), ylim=(0, 1.05)); ax.label_outer()
     for ax in axs[-1]: ax.set_xlabel("recall")
     for ax in axs[:, 0]: ax.set_ylabel("precision")
