@@ -265,7 +265,7 @@ def draw_sites(
     names = sorted(species, key=lambda s: -(d.species == s).sum())[:9]
     x, y = sites.longitude, sites.latitude
     pad = .25*max(np.ptp(x), np.ptp(y)) or .01
-    with panels(len(names), file, 3.5, sharex=True, sharey=True) as (_, axs):
+    with panels(len(names), file, 3.9, sharex=True, sharey=True) as (_, axs):
         for ax, s in zip(axs, names):
             there = sites.index.isin(d.site[d.species == s])
             could = there | sites.index.isin(own[s].site) if s in own else np.ones(len(sites), bool)
