@@ -167,7 +167,8 @@ def triggered(
     "Bool: do the recordings look as if sounds had triggered the recorder?"
     gaps = df.sort_values("start").groupby("site").start.diff().dt.total_seconds().dropna()
     if len(gaps) < 10 or df.seconds.median() >= 30: return False
-    return bool((gaps/10).round().value_counts(normalize=True).iloc[0] < .4)
+    common = gaps.round().value_counts(normalize=True)[:min(max(len(gaps)//10, 1), 4)] # several starts a day
+    return bool(common.sum() < .4)
 
 # %% ../nbs/10_survey.ipynb #f80de3ff
 def summarize_species(
