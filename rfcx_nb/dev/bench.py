@@ -625,7 +625,7 @@ def _notes(rows): # Rows -> sentences below the table
 def table(
     rows): # Rows of stages
     "`rows` as a table in Markdown, with the machine below it."
-    head = ["| stage | what | the original's way, s | rfcx_nb, s | times as fast | floor, s | times the floor |",
+    head = ["| stage | what | compared with, s | rfcx_nb, s | times as fast | floor, s | times the floor |",
             "|---|---|--:|--:|--:|--:|--:|"]
     machines = [f"Measured on {m}." for m in dict.fromkeys(r.get("machine") for r in rows) if m]
     return "\n".join([*head, *map(_line, rows), "", *_notes(rows), *machines])
