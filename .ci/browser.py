@@ -117,7 +117,7 @@ def soon(f, what): return wait(f, what, 10) # for what the page does after a key
 
 def forest_season(tmp): # Recordings of two sites under a recorder's names; their calls, with invented scores
     import numpy as np, pandas as pd
-    from rfcx_nb.annotations import write_csv
+    from rfcx_nb.tables import write_csv
     from rfcx_nb.forest import make_forest
     path, when = make_forest(tmp/"forest", n_train=2, n_test=24, n_species=5, seconds=10, n_workers=0, seed=3), {}
     for i, f in enumerate(sorted((path/"test").iterdir())):

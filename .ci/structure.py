@@ -107,6 +107,16 @@ def doc_gaps(src, tree, classes): # a module; its tree; classes of the project -
 def wide(src): # source of a cell -> numbers of its lines that are too wide
     return [i for i, s in enumerate(src.splitlines(), 1) if len(s) > WIDTH and "://" not in s and s.count("| ") < 4]
 
+def stale_imports(srcs): # {module: source}
+    "Names that a script of this folder imports from a module that has them no longer: scripts run seldom."
+    for f in sorted(Path(__file__).parent.glob("*.py")):
+        for o in ast.walk(ast.parse(f.read_text(encoding="utf-8"))):
+            if not isinstance(o, ast.ImportFrom) or not (o.module or "").startswith("rfcx_nb."): continue
+            src = srcs.get(o.module.removeprefix("rfcx_nb."), "")
+            for a in o.names:
+                if src and not re.search(rf"^(?:def |class |[\w, ]*\b){a.name}\b", src, re.M):
+                    yield f"{f.name}: {o.module}.{a.name}"
+
 def measure(): # -> figures, {kind: faults}
     "All figures, in the order in which they are printed, and all faults."
     nbs, srcs = notebooks(), sources()
@@ -114,7 +124,7 @@ def measure(): # -> figures, {kind: faults}
     arrows = {k: imports(k, t, set(srcs)) for k, t in trees.items()}
     built = {k for k in srcs if (v := floor.get(k)) and v[0] < 2}
     classes = {o.name for t in trees.values() for o in ast.walk(t) if isinstance(o, ast.ClassDef)}
-    faults = dict(floor=floor_faults(floor, arrows), docs=[], width=[])
+    faults = dict(floor=floor_faults(floor, arrows), docs=[], width=[], scripts=list(stale_imports(srcs)))
     gaps, lens, widths, unnamed = 0, [], dict(exported=0, lessons=0), []
     for k, t in trees.items():
         for name, ps in doc_gaps(srcs[k], t, classes):
@@ -157,7 +167,7 @@ def table(*columns): # results of `measure`, one a column
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--check", action="store_true", help="list faults, and exit with 1 if there are any")
-    p.add_argument("--skip", default="", help="faults that --check leaves out: floor, docs, width, with commas between")
+    p.add_argument("--skip", default="", help="faults that --check leaves out: floor, docs, width, scripts, with commas between")
     p.add_argument("--json", type=Path, help="file to write the figures to")
     p.add_argument("--compare", nargs=2, type=Path, metavar=("A", "B"), help="print two such files side by side")
     a = p.parse_args()
