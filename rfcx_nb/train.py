@@ -406,7 +406,7 @@ def rfcx_train(
     model_name:str="model_0",# Name of the run
     waves:str="waves",       # Folder for decoded recordings, or an encoder's features
     models:str="models",     # Where runs are kept
-    n_workers:int=None,      # Processes that decode and augment (default: one per core); 0: none, fold by fold
+    n_workers:int=None,      # Processes that decode, augment, train folds (default: one per core); 0: all in this one
     recipe:bool=False,       # The 27th place's settings, except those given here?
     tile_width:int=None,     # The recipe's name for crop_frames
     **settings:RunConfig):
@@ -420,7 +420,7 @@ def rfcx_train(
         done = trained_folds(folder, cfg)
         todo = [k for k in folds if k not in done]
         apart = default_device().type == "cpu" and n_workers != 0 and num_distrib() <= 1
-        at_once = min(len(todo), torch.get_num_threads()) if apart else 1
+        at_once = min(len(todo), torch.get_num_threads(), n_workers or len(todo)) if apart else 1
         for k in folds:
             if at_once <= 1 or k not in todo: _train_once(data, k, folder, n_workers)
         if at_once > 1: _train_together(data, todo, folder, n_workers, at_once)
