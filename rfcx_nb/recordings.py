@@ -351,9 +351,12 @@ def unknown(df): # From `recordings_table`
     "Sentences that name what is not known of the recordings."
     res, lost = [], df.start.isna()
     reset = lost & np.array([name_time(k)[0] is not None for k in df.recording], bool)
+    far = (df.start - df.start.median()).abs() > pd.Timedelta(days=730)
     for bad, what in ((lost & ~reset, "no start, so counted for the site, not for hours and days"),
                       (reset, "the time of a clock that was never set, so counted for the site, not for "
                        "hours and days, unless --table gives the start"),
+                      (far & (far.mean() < .05), "more than two years from most others: if a clock was wrong, give the "
+                       "start in --table"),
                       (df.site == "", "no site, so counted as one site without a name"),
                       (~lost & df.duplicated(["site", "start"], keep=False), "the same start as another "
                        "one of the site, so hours and days count both; if these are several recorders, say with --site "
