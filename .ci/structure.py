@@ -167,7 +167,7 @@ def table(*columns): # results of `measure`, one a column
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--check", action="store_true", help="list faults, and exit with 1 if there are any")
-    p.add_argument("--skip", default="", help="faults that --check leaves out: floor, docs, width, scripts, with commas between")
+    p.add_argument("--skip", default="", help="faults left out: floor, docs, width, scripts, with commas between")
     p.add_argument("--json", type=Path, help="file to write the figures to")
     p.add_argument("--compare", nargs=2, type=Path, metavar=("A", "B"), help="print two such files side by side")
     a = p.parse_args()
