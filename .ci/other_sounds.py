@@ -1,6 +1,6 @@
-"""Sounds unlike a bird's: synthetic whales, bats and cicadas, with the default settings and with those that fit.
+"""Sounds unlike a bird's: synthetic whales, fish, bats and cicadas, with the default settings and with those that fit.
 
-    python .ci/other_sounds.py --csv results/other_sounds.csv # about seven minutes on one core
+    python .ci/other_sounds.py --csv results/other_sounds.csv # about ten minutes on one core
 
 Each kind has two species, 24 recordings to learn from and 12 to test on. All else is the default of `rfcx_train`, but
 for a small network with random weights, two folds and 20 epochs. `rank_auc` is that of the held-out boxes, F1 that of
@@ -17,10 +17,12 @@ from rfcx_nb.validate import rfcx_validate
 
 # of each kind: samples a second, s of a recording, settings that fit, and its species
 KINDS = dict(whale=(2000, 180, dict(sample_rate=2000), ("blue", "fin")),
+             fish=(8000, 30, dict(sample_rate=2000, hop_length=48, n_fft=256), ("whistler", "drummer")),
              bat=(256_000, 3, dict(sample_rate=256_000, fmin=15_000), ("noctule", "pipistrelle")),
              cicada=(44_100, 12, dict(subtract_band_mean=False), ("cricket", "cicada")))
 # of each species: Hz at the beginning and the end, width of its noise in Hz, s of a call, s from call to call (0: one)
-CALLS = dict(blue=(19, 16, 0, 15, 0), fin=(42, 28, 0, 10, 0), noctule=(27e3, 21e3, 0, .010, .2),
+CALLS = dict(blue=(19, 16, 0, 15, 0), fin=(42, 28, 0, 10, 0), whistler=(200, 160, 0, .4, 0),
+             drummer=(150, 150, 0, .05, .3), noctule=(27e3, 21e3, 0, .010, .2),
              pipistrelle=(70e3, 45e3, 0, .005, .09), cricket=(3300, 3200, 0, 12, 0), cicada=(6000, 6000, 1000, 12, 0))
 
 SMALL = dict(model="resnet10t", pretrained="false", n_folds=2, epochs=20)
