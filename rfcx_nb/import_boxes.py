@@ -75,7 +75,9 @@ def _no_match(name, table, ks, path, named=()): # Why `ks`, the recordings that 
     if ks and not name:
         return (f"{what} fits {len(ks)} recordings: move it to a folder named like the folder of its recording, as "
                 f"for {ks[0]}, or add a column recording")
-    if ks: return f"{what} may be {len(ks)} recordings ({', '.join(ks[:3])}): write the name with its folder, as here"
+    top = ", and ./ before the one in no folder" if any("/" not in k for k in ks) else ""
+    if ks: return (f"{what} may be {len(ks)} recordings ({', '.join(ks[:3])}): write the name with its folder, as here"
+                   f"{top}")
     if name: return f"no recording {name} in {path}"
     if table in named: return f"the row names no recording, as other rows of {table} do"
     return (f"{what} names no recording, and no recording in {path} has its name: write the recording's name into a "

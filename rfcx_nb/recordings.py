@@ -205,6 +205,7 @@ def matcher(ids): # Ids of the recordings that were found
         shared = {k: len(os.path.commonprefix([p, q])) for q, k in by[p[0]]} # number of equal parts
         best = [k for k, n in shared.items() if n == max(shared.values())]
         best = [k for k in best if _within(p, path_parts(k))] or best # card 1/0300 of card 1/DATA/0300
+        if name.startswith("./"): best = [k for k in best if path_parts(k) == p] or best # in no folder
         file = re.split(r"[/\\]", _fold(name))[-1]
         return [k for k in best if _fold(Path(k).name) == file] or best # 0300.mp3 beside 0300.wav
     return match
