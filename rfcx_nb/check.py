@@ -143,7 +143,7 @@ def drawn_season(
     if other:
         raise InputError(f"{folder}: {other[0]} is another sound now than when the clips were drawn, under the same "
                          f"name ({len(other)} of {plural(len(then), 'recording')}), so the verdicts are not about it. "
-                         f"Score the sounds of that time again by rfcx_detect --path, {away}")
+                         f"Score the sounds of that time again with rfcx_detect --path, {away}")
     if new := len(parts) - len(now):
         print(f"{folder}: {plural(new, 'recording was', 'recordings were')} scored after the draw; the check is about "
               f"the other {len(now)}")

@@ -201,7 +201,7 @@ def detection_thresholds(
     for r in t[~can_report(t)].itertuples():
         high = r.threshold == r.threshold and "above all its boxes" not in r.note
         print(f"  {r.species}: {'no confirmed box: never reported' if r.note == 'not validated' else r.note}"
-              f"{'; none of its boxes reaches it: judge clips by rfcx_check' if high else ''}")
+              f"{'; none of its boxes reaches it: judge clips with rfcx_check' if high else ''}")
     if t.threshold.isna().all():
         print("no species has a threshold: judge clips with rfcx_check, which draws them below thresholds too, or "
               "set --threshold")
@@ -212,7 +212,7 @@ def _not_made_by(run, folder, made): # `Run`; folder of scores; path of the run 
     s = f"{folder} holds scores of networks other than those of {run.path}: "
     if made and Path(made).name != run.path.name:
         return s + f"they were made by {made}, so give --model_name {Path(made).name}"
-    again = "or score again by rfcx_detect with --path and another --out"
+    again = "or score again with rfcx_detect, --path and another --out"
     if made: return s + f"it was trained again, or another --fold made them; give that --fold, {again}"
     return s + f"give the --model_name and --fold that made them, {again}"
 

@@ -145,7 +145,7 @@ def species_threshold(
     if floor > at.at:
         at = precision_recall_at(p, y, floor)
         notes.append(f"raised, since {noise.idxmax()} scores as high" if at.n else
-                     f"raised above all its boxes, since {noise.idxmax()} scores as high: judge clips by rfcx_check")
+                     f"raised above all its boxes, since {noise.idxmax()} scores as high: judge clips with rfcx_check")
     if 0 < at.n < MIN_BOXES: notes.append(f"boxes above it: only {at.n}, its precision may be luck")
     return fit, at, notes
 
