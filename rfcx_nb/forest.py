@@ -8,11 +8,10 @@ __all__ = ['SR', 'VOICES', 'CALL_TYPES', 'LOOP', 'HZ', 'EVENT', 'DT', 'DF', 'ORD
            'recording_id', 'make_forest']
 
 # %% ../nbs/forest.ipynb #dc908b1b
-from .core import atomic_write, InputError, progress, save_json
-from .parallel import parallel_map
+from .core import atomic_write, InputError, save_json
+from .parallel import ordered_map
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from operator import itemgetter
 from pathlib import Path
 import numpy as np, pandas as pd, soundfile as sf
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
@@ -392,13 +391,6 @@ def _make(i, path, split, types, seconds, seed): # Write one recording -> its id
     tp = [] if anchor is None else tp_boxes(events, types, anchor, seconds, rng)
     return rid, tp, fp_boxes(wav, events, types, n, rng), events
 
-# %% ../nbs/forest.ipynb #91ba9422
-def _numbered(f, i): return i, f(i) # A job of `_each`
-
-def _each(f, n, n_workers, desc): # Function; calls; processes; text -> `f` of 0 to `n`-1, in order
-    done = progress(parallel_map(partial(_numbered, f), [(i,) for i in range(n)], n_workers), n, desc)
-    return [o for _, o in sorted(done, key=itemgetter(0))]
-
 # %% ../nbs/forest.ipynb #71b0f44d
 def _table(made, k, cols): # Results of `_make`; which part of them; columns -> one table for all recordings
     dfs = [pd.DataFrame(m[k], columns=cols).assign(recording_id=m[0]) for m in made if len(m[k])]
@@ -441,8 +433,10 @@ def make_forest(
               path/"forest.json")
     types = subset(n_species)
     kw = dict(path=path, types=types, seconds=seconds, seed=seed)
-    train = _each(partial(_make, split=0, **kw), n_train, n_workers, "train recordings")
-    test = _each(partial(_make, split=1, **kw), n_test, n_workers, "test recordings")
+    def make(split, n, what): # -> results of `_make`, in order
+        return ordered_map(partial(_make, split=split, **kw), [(i,) for i in range(n)], n_workers, what, many=1)
+    train = make(0, n_train, "train recordings")
+    test = make(1, n_test, "test recordings")
     for s, made in (("train", train), ("test", test)): # recordings of a forest that was here before
         for f in set((path/s).glob("*.flac")) - {path/s/f"{m[0]}.flac" for m in made}: f.unlink()
     for name, df in _tables(types, train, test).items():

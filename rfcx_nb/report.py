@@ -107,7 +107,7 @@ def report_page(
 # %% ../nbs/06a_report.ipynb #65cd4dd5
 def read_detections(file): # `detections.csv`
     "Detections as a table; raises `InputError` with file and row for a cell that makes no sense."
-    columns = dict(recording=str, species=str, start=Number(), end=Number(-1e9, 1e9), low=Number(), high=Number(),
+    columns = dict(recording=str, species=str, start=Number(), end=Number(high=1e9), low=Number(), high=Number(),
                    score=Number(-1, 1))
     df = read_csv_table(file, columns, "the detections.csv that rfcx_detect writes")
     raise_bad_rows(file, df.species == "", "species is empty", df.species)

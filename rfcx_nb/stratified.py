@@ -208,12 +208,12 @@ def choose_threshold(
         best = df[df.clips >= MIN_CLIPS]
         if not len(best): return dict(logit=np.nan, more=0, note=f"fewer than {MIN_CLIPS} clips are judged")
         o = best.loc[best.precision.idxmax()]
-        yes, within = judged.y[judged.x[judged.rows] >= o.logit].sum(), np.floor(20*o.precision)/20
+        yes, reached = judged.y[judged.x[judged.rows] >= o.logit].sum(), np.floor(20*o.precision)/20
         note = (f"{yes} of {yes} clips above the best threshold hold a call, too few to be sure of {precision:g} "
                 "(another --seed draws more)" if yes == o.clips else
                 f"no threshold with {MIN_CLIPS} clips above it reaches {precision:g}; above the best, {yes} of "
                 f"{int(o.clips)} clips hold a call" +
-                (f" (there is one for --precision {within:g})" if within >= .5 else ""))
+                (f" (there is one for --precision {reached:g})" if reached >= .5 else ""))
         return o.to_dict() | dict(logit=np.nan, more=0, note=note)
     o = good.iloc[0].to_dict()
     return o | dict(more=more_clips((o["precision_high"] - o["precision_low"])/2, len(judged.rows)), note="")
